@@ -146,7 +146,7 @@ all: $(call archive,$(LAYERS)) $(BUILD)/libkopilka.a $(program)
 unit_sources     := $(wildcard tests/unit/*/test_*.c)
 contract_sources := $(wildcard tests/contract/test_*.c)
 fuzz_sources     := $(wildcard tests/fuzz/fuzz_*.c)
-has_main          = $(if $1,$(shell grep -lE '^(int )?main\(' $1))
+has_main          = $(if $1,$(shell grep -lE '^(int )?main\b' $1))
 sim_sources      := $(call has_main,$(wildcard tests/sim/*.c))
 bench_sources    := $(call has_main,$(wildcard bench/*.c))
 program_sources  := $(unit_sources) $(contract_sources) $(fuzz_sources) $(sim_sources) \
