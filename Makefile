@@ -115,7 +115,7 @@ $(foreach layer,$(LAYERS),$(eval $(call archive_rule,$(layer))))
 # ---------------------------------------------------------------------------------- the library
 # One object of the whole core whose only global names begin with kop_, so that a till's own
 # names never collide with ours.
-library_objects := $(foreach f,$(CORE) $(EMBED),$(call objects_of,$f))
+library_objects := $(strip $(foreach f,$(CORE) $(EMBED),$(call objects_of,$f)))
 
 $(BUILD)/libkopilka.a: $(library_objects) $(foreach f,$(CORE) $(EMBED),$(BUILD)/lists/$f)
 	$(call say,LIB,$@)
