@@ -1,0 +1,170 @@
+/*
+ * store.h - where the book lies: one interface in domain words over SQLite and memory (PostgreSQL next).
+ *
+ * Owns:      transactions (its runner begins, commits and rolls back), routing, claims, the queue.
+ * Must not:  decide anything; let a caller see SQL.
+ * Invariant: op->done(op) comes exactly once, after durability or with the failure. Operations run in order
+ *            of arrival; what one wrote, the next sees. A refusal comes before the first write.
+ * Threads:   store_submit() may be called from any thread; run() and done() are called on the store's.
+ */
+#ifndef KOP_STORE_STORE_H
+#define KOP_STORE_STORE_H
+
+#include "core/book.h"
+
+struct store; /* an open book */
+struct tx;    /* the transaction that an operation runs in; the runner's, not the caller's */
+
+enum { routes_per_op_max = 10 };
+
+/* How an operation finds its owner. The runner looks each route up before run(). */
+enum route_kind {
+    ROUTE_DIRECTORY, /* key of directory_key_bytes */
+    ROUTE_CLAIM,     /* a claim's key, e.g. the receipt that a return names: gives owner and op */
+};
+struct route {
+    enum route_kind kind;
+    struct text key;
+    /* Filled in by the runner: */
+    bool found;
+    uint64_t owner_id, member_id; /* member: DIRECTORY only */
+    uint64_t op_id;               /* CLAIM only */
+    enum key_kind key_kind;
+    enum key_state state;
+};
+
+enum access { ACCESS_READ, ACCESS_WRITE };
+enum priority { PRIORITY_ORDINARY, PRIORITY_LOW };
+
+/* One operation. The submitter owns it and keeps it alive until done(). */
+struct op {
+    enum access access;
+    enum priority priority;
+    uint32_t route_count;
+    struct route route[routes_per_op_max];
+    struct text claim;        /* key that this operation claims; empty: none */
+    struct arena *arena;      /* of the operation; the runner hands it on */
+    /*
+     * The use case: store_load, flow, store_write. May be called again from the start (the arena is
+     * rewound to where it stood at store_submit). A refusal is OK with nothing written. Not called when
+     * the claim exists: then `existing` holds the record.
+     */
+    enum code (*run)(struct tx *tx, struct op *op, struct err *err);
+    void (*done)(struct op *op);
+    void *context;            /* the submitter's */
+    /* Results, valid in done(). */
+    enum code code;
+    struct err err;
+    bool repeat;              /* the claim existed */
+    uint64_t existing_owner, existing_op;
+    struct text existing;     /* the record's body */
+    uint32_t batch;           /* how many operations shared the transaction */
+    /* The runner's own. */
+    struct op *next;
+    struct arena_mark mark;
+};
+
+struct store_options {
+    const char *path;         /* SQLite: the file */
+    uint64_t cache_bytes;     /* SQLite page cache of the writer (0: 64 MiB) */
+    uint32_t readers;         /* reader threads (0: 1) */
+    uint32_t batch_max;       /* operations in one commit (0: 512) */
+    uint64_t wal_cap_bytes;   /* the gate's cap (0: 256 MiB) */
+    bool create;              /* make the file and the schema if they are missing */
+    bool inline_runner;       /* no threads: store_submit() runs and answers before it returns */
+};
+
+KOP_MUST_CHECK enum code store_open_sqlite(const struct store_options *options, struct store **store,
+                                           struct err *err);
+KOP_MUST_CHECK enum code store_open_memory(const struct store_options *options, struct store **store,
+                                           struct err *err);
+/* Answers what was submitted, then closes. */
+void store_close(struct store *store);
+
+/* Hand an operation over. CODE_BUSY when the queue is full (ops_in_flight_max): done() is not called then. */
+KOP_MUST_CHECK enum code store_submit(struct store *store, struct op *op, struct err *err);
+
+/* Submit and wait; not from the store's own threads. Returns op->code. For jobs, the command line, tests. */
+KOP_MUST_CHECK enum code store_run(struct store *store, struct op *op, struct err *err);
+
+/* ---- inside run() ---- */
+
+/* Load what `needs` names into `view`, in the operation's arena. */
+KOP_MUST_CHECK enum code store_load(struct tx *tx, const struct needs *needs, struct arena *arena,
+                                    struct view *view, struct err *err);
+/* Write everything of `changes` and the operation's claim. */
+KOP_MUST_CHECK enum code store_write(struct tx *tx, const struct op *op, const struct changes *changes,
+                                     struct err *err);
+/* A point read of the directory beyond the routes. */
+KOP_MUST_CHECK enum code store_find(struct tx *tx, struct text key, struct directory_row *row, bool *found,
+                                    struct err *err);
+KOP_MUST_CHECK enum code store_put_directory(struct tx *tx, const struct directory_row *row, struct err *err);
+
+/* Lists, paged by key: rows after the given key, at most `limit`; `*count` fewer means the end. */
+KOP_MUST_CHECK enum code store_list_owners(struct tx *tx, uint64_t after, uint32_t limit, struct arena *arena,
+                                           struct owner **owner, uint32_t *count, struct err *err);
+/* Owners whose next_due <= due, by id, looking at no more than `scan` rows; `*last` is where it stopped,
+ * 0 at the end. */
+KOP_MUST_CHECK enum code store_list_due(struct tx *tx, uint64_t after, unix_ms due, uint32_t scan, uint64_t *ids,
+                                        uint32_t cap, uint32_t *count, uint64_t *last, struct err *err);
+KOP_MUST_CHECK enum code store_list_movements(struct tx *tx, uint64_t owner_id, uint32_t after, uint32_t limit,
+                                              struct arena *arena, struct movement **movement, uint32_t *count,
+                                              struct err *err);
+struct receipt_row {
+    uint64_t owner_id, op_id;
+    enum record_kind kind;
+    struct text body;
+};
+/* A record by its operation; newest first with `before` (0: from the newest) for one owner. */
+KOP_MUST_CHECK enum code store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id, struct arena *arena,
+                                           struct receipt_row *row, bool *found, struct err *err);
+KOP_MUST_CHECK enum code store_list_members(struct tx *tx, uint64_t owner_id, struct arena *arena,
+                                            struct member_row **member, uint32_t *count, struct err *err);
+
+/* ---- plain rows of back-office tables (config, person, local), generated from schema.def ---- */
+
+enum table {
+#define TABLE(name, class, layout) TABLE_##name,
+#define COLUMN(name, type, privacy)
+#define KEY(columns)
+#define END(name)
+#include "store/schema.def"
+#undef TABLE
+#undef COLUMN
+#undef KEY
+#undef END
+    table_count
+};
+enum { columns_per_table_max = 16 };
+struct cell {
+    int64_t number;   /* I64 columns */
+    struct text text; /* TEXT and BLOB columns */
+};
+struct row {
+    struct cell cell[columns_per_table_max]; /* in the order of schema.def */
+};
+KOP_MUST_CHECK enum code store_get(struct tx *tx, enum table table, const struct row *key, struct arena *arena,
+                                   struct row *row, bool *found, struct err *err);
+KOP_MUST_CHECK enum code store_put(struct tx *tx, enum table table, const struct row *row, struct err *err);
+KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const struct row *key, struct err *err);
+/* Rows in key order after `after` (NULL: from the first), at most `limit`. */
+KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struct row *after, uint32_t limit,
+                                    struct arena *arena, struct row **rows, uint32_t *count, struct err *err);
+
+/* Figures for /metrics. */
+struct store_stats {
+    uint64_t operations, batches, retries_alone, wal_bytes, gate_closings, queue_length;
+    uint64_t commit_us_sum, commit_us_max;
+};
+void store_read_stats(struct store *store, struct store_stats *stats);
+
+/* A consistent copy into `path` while it serves (slices on the writer's connection). SQLite only. */
+KOP_MUST_CHECK enum code store_backup(struct store *store, const char *path, struct err *err);
+
+/* Bulk loading with no other user (import --offline): rows in key order, one transaction in all, no claims. */
+struct bulk;
+KOP_MUST_CHECK enum code store_bulk_begin(struct store *store, struct bulk **bulk, struct err *err);
+KOP_MUST_CHECK enum code store_bulk_put(struct bulk *bulk, enum table table, const struct row *row, struct err *err);
+KOP_MUST_CHECK enum code store_bulk_end(struct bulk *bulk, struct err *err);
+
+#endif
