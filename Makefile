@@ -26,7 +26,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests check test unit contract sim stories quick-stories bench demo asan tsan fuzz \
-        fuzz-programs wasm purity tidy format clean torture help FORCE
+        fuzz-programs wasm purity tidy format analyse selftest clean torture help FORCE
 all:
 
 Q   := $(if $(V),,@)
@@ -206,11 +206,13 @@ asan:
 
 # Threads meet in the store's runner, the HTTP loop and the job pool only.
 TSAN_FOLDERS := store service http jobs
+# The thread sanitizer wants the classic layout of addresses, where the system lets it ask.
+plain_layout := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 tsan:
 	@$(MAKE) BUILD=build/tsan SAN=thread tsan-run
 tsan-run: $(foreach f,$(TSAN_FOLDERS),$(filter $(BUILD)/tests/$f/%,$(unit_programs))) \
           $(contract_programs)
-	@tools/run -l $(BUILD)/logs/tsan $^
+	@$(plain_layout) tools/run -l $(BUILD)/logs/tsan $^
 .PHONY: tsan-run
 
 # Coverage-guided fuzzing, FUZZ_SECONDS for each target; the corpus of fuzz_x is
@@ -246,6 +248,9 @@ purity: $(wasm_objects) $(pure_objects)
 tidy:
 	@tools/tidy
 
+selftest:
+	@tools/selftest
+
 format:
 	@command -v clang-format >/dev/null || { echo 'clang-format is not installed' >&2; exit 1; }
 	clang-format -i $(if $(ONLY),$(ONLY),$(shell git diff --name-only --diff-filter=d HEAD -- \
@@ -256,6 +261,10 @@ check:
 
 test:
 	@tools/gate tools/gate-parts.txt
+
+# The compiler's own analyser, by night: slow, and its word is not always right.
+analyse:
+	@$(MAKE) BUILD=build/analyse EXTRA=-fanalyzer all
 
 torture:
 	@tools/gate tools/torture-parts.txt
