@@ -202,7 +202,7 @@ quick-stories: $(program)
 
 # ------------------------------------------------------------------------------------- variants
 asan:
-	@$(MAKE) BUILD=build/asan SAN=address,undefined unit $(if $(contract_sources),contract)
+	@$(MAKE) BUILD=build/asan -k SAN=address,undefined unit $(if $(contract_sources),contract)
 
 # Threads meet in the store's runner, the HTTP loop and the job pool only.
 TSAN_FOLDERS := store service http jobs
