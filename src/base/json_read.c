@@ -444,6 +444,14 @@ void json_pointer(const struct json_reader *reader, struct buf *buf)
     }
 }
 
+/* Most names differ from a key in their length or first letter: those need no call. */
+static inline bool is_name(struct text name, struct text key)
+{
+    if (name.len != key.len)
+        return false;
+    return key.len == 0 || (*name.ptr == *key.ptr && memcmp(name.ptr, key.ptr, key.len) == 0);
+}
+
 int json_field(const struct json_reader *reader, const struct text *names, int count,
                uint64_t *seen)
 {
@@ -451,14 +459,18 @@ int json_field(const struct json_reader *reader, const struct text *names, int c
 
     assert(count <= 64);
     assert(key.ptr != NULL);
-    for (int i = 0; i < count; i++) {
-        if (names[i].len != key.len || memcmp(names[i].ptr, key.ptr, key.len) != 0)
-            continue;
-        uint64_t bit = (uint64_t)1 << i;
-        if (*seen & bit)
-            return json_field_twice;
-        *seen |= bit;
-        return i;
+    /* Members mostly come in the order of the table, so look first after the latest one. */
+    int found = *seen == 0 ? 0 : 64 - __builtin_clzll(*seen);
+    if (found >= count || !is_name(names[found], key)) {
+        found = 0;
+        while (found < count && !is_name(names[found], key))
+            found++;
+        if (found == count)
+            return json_field_unknown;
     }
-    return json_field_unknown;
+    uint64_t bit = (uint64_t)1 << found;
+    if (*seen & bit)
+        return json_field_twice;
+    *seen |= bit;
+    return found;
 }
