@@ -41,13 +41,17 @@ struct purchase_input {
     enum purchase_mode mode;      /* a quote is COMMIT (or FACT) with step->dry */
     struct event event;           /* normalised */
     uint64_t reserve;             /* COMMIT of a reserve: its op_id; 0: none */
-    bool has_quote_hash;
     enum trace_wish trace;
 };
 
+/* What a purchase wants loaded: the owner, the reserve that it commits, rolling counters of its rules. */
+void flow_purchase_needs(const struct plan *plan, uint64_t owner_id, uint64_t reserve, unix_ms now,
+                         struct needs *needs);
 /* A purchase: quote (dry), reserve, commit, fact. */
-void flow_purchase_needs(const struct step *step, const struct purchase_input *input, struct needs *needs);
 KOP_MUST_CHECK enum code flow_purchase(struct step *step, const struct purchase_input *input, struct err *err);
+
+/* Canonical bytes of what a decision promises (effects, earnings, redemptions): a quote's hash is over them. */
+void flow_decision_bytes(const struct decision *decision, struct buf *buf);
 
 /* Give a reserve up. view->origin is the reserve's record. */
 KOP_MUST_CHECK enum code flow_cancel(struct step *step, uint64_t reserve, struct err *err);
@@ -69,9 +73,7 @@ KOP_MUST_CHECK enum code flow_return(struct step *step, const struct return_inpu
 struct opening_input {
     uint8_t currency;
     amount points;
-    unix_ms at;
-    bool has_life;                /* active_from and expires_at are given; else by the terms */
-    unix_ms active_from, expires_at;
+    unix_ms at;                   /* since when it counts as earned: its life follows the terms */
 };
 /* Bring a balance in from another system. */
 KOP_MUST_CHECK enum code flow_opening(struct step *step, const struct opening_input *input, struct err *err);
