@@ -46,10 +46,12 @@ static void long_text_is_cut_between_characters(void **state)
     (void)state;
     for (size_t i = 0; i < KOP_COUNT(tail); i++) {
         struct err err = { 0 };
-        char text[2000];
-        snprintf(text, sizeof text, "%s", tail[i]);
+        struct buf buf;
+        buf_init(&buf, &arena, 2000);
+        buf_add_text(&buf, text_of(tail[i]));
         for (int k = 0; k < 400; k++)
-            strcat(text, k % 2 ? "ж" : "\xf0\x9f\x8e\x81");
+            buf_add_text(&buf, text_of(k % 2 ? "ж" : "\xf0\x9f\x8e\x81"));
+        const char *text = text_c_string(&arena, buf_text(&buf));
         err_set(&err, CODE_SYNTAX, "%s", text);
         assert_true(strlen(err.text) < err_text_bytes_max);
         assert_true(strlen(err.text) > err_text_bytes_max - 6);
