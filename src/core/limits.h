@@ -22,6 +22,8 @@ enum {
     groups_depth_max = 16,
     condition_depth_max = 16,
     conditions_per_programme_max = 400000,
+    trace_items_max = 20000,      /* of one decision; what is beyond is counted only */
+    trace_failures_max = 1000,    /* of them, candidates that did not fire */
     code_bytes_max = 64,      /* codes of rules, levels, currencies, articles, outlets, tills */
     name_bytes_max = 256,
     request_body_bytes_max = 1 << 20,

@@ -126,6 +126,7 @@ struct level_state {
 /* A counter of one calendar period; value belongs to `bucket` and is 0 in any other. */
 struct counter_state {
     uint8_t counter_no;
+    bool rolling;   /* a day bucket: a row of its own, not in the owner's body */
     int64_t bucket; /* period_number(); for rolling counters the local day */
     int64_t value;
 };
