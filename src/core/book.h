@@ -3,8 +3,8 @@
  *
  * Owns:      struct needs, struct view, struct changes: plain data between flow and store.
  * Must not:  know SQL or transactions.
- * Invariant: a flow touches nothing but these; changes hold everything that one operation writes, all of
- *            one owner (and directory rows and claims, which the store writes last).
+ * Invariant: a flow touches nothing but these; changes hold everything that one operation writes,
+ *            all of one owner (and directory rows and claims, which the store writes last).
  */
 #ifndef KOP_CORE_BOOK_H
 #define KOP_CORE_BOOK_H
@@ -16,7 +16,7 @@ struct needs {
     uint64_t owner_id;
     uint64_t origin;         /* op_id of a record of this owner to load; 0: none */
     bool returned;           /* also the returned state of `origin` */
-    uint64_t rolling;        /* bit (counter_no - 1): rolling counters whose day buckets are wanted */
+    uint64_t rolling;        /* bit (counter_no - 1): rolling counters whose days are wanted */
     int64_t rolling_from;    /* first local day wanted */
 };
 

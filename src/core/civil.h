@@ -26,7 +26,8 @@ struct date date_add_months(struct date date, int32_t months);
 
 /* "2026-02-28". */
 KOP_MUST_CHECK bool date_parse(struct text text, struct date *date);
-/* RFC 3339 with an offset or Z, up to milliseconds, years 1970..9999: "2026-02-28T12:00:00+03:00". */
+/* RFC 3339 with an offset or Z, up to milliseconds, years 1970..9999 (of the text and in UTC):
+ * "2026-02-28T12:00:00+03:00". */
 KOP_MUST_CHECK bool instant_parse(struct text text, unix_ms *instant);
 /* "2026-02-28T09:00:00Z", with ".123" where milliseconds are not 0. */
 void instant_format(struct buf *buf, unix_ms instant);
@@ -37,6 +38,8 @@ struct period {
     int32_t months, days;
     int64_t ms;
 };
+/* Either calendar parts (Y M W D) or hours, minutes and seconds; a mixture is refused, for nothing
+ * could honour both. At most 1000 years, 366000 days. */
 KOP_MUST_CHECK bool period_parse(struct text text, struct period *period);
 
 #endif

@@ -2,7 +2,7 @@
  * decision.h - what the engine decided, as data: effects line by line, and the trace.
  *
  * Owns:      struct decision, struct member_view, struct trace_item.
- * Must not:  decide. The engine fills it; the ledger books it; record.h stores it; explain tells it.
+ * Must not:  decide. The engine fills it, the ledger books it, record.h stores it, explain tells.
  * Invariant: for every line: gross = discount + rounding + points + certificate + purse + money.
  *            The parts of each kind over effects equal the line's and the receipt's totals.
  */
@@ -17,7 +17,7 @@ enum { rule_none = -1 };
 /* What the engine may know of the member. Indexed by position in struct terms. */
 struct member_view {
     bool known;                                       /* a member stands behind this purchase */
-    uint8_t level[ladders_per_programme_max];         /* 0: none; else 1-based position in the ladder */
+    uint8_t level[ladders_per_programme_max];         /* 0: none; else position in it, from 1 */
     int64_t counter[counters_per_programme_max];      /* value now; rolling ones summed */
     amount available[currencies_per_programme_max];   /* active less held (and less debt) */
     unix_ms enrolled_at;
@@ -89,7 +89,7 @@ struct trace_item {
 struct decision {
     enum outcome outcome;
     struct text culprit;   /* JSON pointer in the request, when not DONE; may be empty */
-    amount limit;          /* REDEEM_OVER_LIMIT, NOT_ENOUGH, MONEY_TOO_LITTLE: what would be allowed */
+    amount limit;          /* REDEEM_OVER_LIMIT, NOT_ENOUGH, MONEY_TOO_LITTLE: what is allowed */
     uint32_t line_count;
     struct line_result *line;
     struct line_result total;

@@ -9,7 +9,7 @@
 
 #include "core/decision.h"
 
-/* `event` is the one decided on: where lines have its gross, that is not written again. The decision
+/* `event` is the one decided on: where lines have its gross, it is not written again. The decision
  * is DONE and keeps its invariant (asserted). The trace is not written. */
 void decision_put(struct buf *buf, const struct decision *decision, const struct event *event,
                   const struct terms *terms);

@@ -30,7 +30,7 @@ struct line {
     bool is_service;   /* delivery, packing …: no goods */
     bool is_discounted; /* the till says: already at a reduced price */
     int64_t quantity;  /* thousandths, > 0 */
-    int64_t price;     /* millionths of the money's main unit, >= 0; 0 with `gross` given is derived */
+    int64_t price;     /* millionths of the main unit, >= 0; 0 with `gross` given is derived */
     amount gross;      /* price * quantity rounded half up, or as given */
     bool has_gross;    /* given by the till */
     amount floor;      /* the least that the line may cost (minimum price * quantity); 0: none */
@@ -81,8 +81,9 @@ struct event {
 };
 
 /*
- * Fill gross of lines that have a price only. OUTCOME_DONE, or FIELD_RANGE / AMOUNT_OVERFLOW with
- * `*bad_line`. `money_scale` is the programme's.
+ * Fill gross of lines that have a price only, price of lines that have gross only, and sort
+ * attributes by name. OUTCOME_DONE, or FIELD_RANGE / AMOUNT_OVERFLOW with `*bad_line`.
+ * `money_scale` is the programme's.
  */
 enum outcome event_normalise(struct event *event, uint8_t money_scale, uint32_t *bad_line);
 

@@ -11,7 +11,8 @@
 
 #define OUTCOMES(X)                                                                                \
     X(DONE, 200, "done", "выполнено")                                                              \
-    X(BODY_NOT_JSON, 400, "the body is not valid JSON", "тело запроса не является корректным JSON") \
+    X(BODY_NOT_JSON, 400, "the body is not valid JSON",                                            \
+      "тело запроса не является корректным JSON")                                                  \
     X(FIELD_UNKNOWN, 400, "this field is not known", "такого поля нет")                            \
     X(FIELD_TWICE, 400, "this field occurs twice", "поле указано дважды")                          \
     X(FIELD_MISSING, 400, "a required field is missing", "не указано обязательное поле")           \

@@ -8,12 +8,12 @@
  * Cost:      a purchase of three lines takes about 400 bytes and two microseconds.
  * Tests:     tests/unit/core/test_record.c, tests/fuzz/fuzz_record.c
  *
- * Record: version byte, kind, programme's version, 32 bytes of request hash, flags, op_id, owner_id,
- * [member_id], [origin], event, [occurred_at, where it is not the event's], recorded_at less
- * occurred_at, [uncovered], [view], decision, [takes], [earned lots], [balances after],
- * [valid_until]; of a RETURN lines and result; of an OPENING currency and points. Kinds and flags are
- * written as numbers: their lists only grow at the end. Levels, counters and balances of the view go
- * by the order of the terms.
+ * Record: version byte, kind, programme's version, 32 bytes of request hash, flags, op_id,
+ * owner_id, [member_id], [origin], event, [occurred_at, where it is not the event's], recorded_at
+ * less occurred_at, [uncovered], [view], decision, [takes], [earned lots], [balances after],
+ * [valid_until]; of a RETURN lines and result; of an OPENING currency and points. Kinds and flags
+ * are written as numbers: their lists only grow at the end. Levels, counters and balances of the
+ * view go by the order of the terms.
  */
 #include "core/record.h"
 

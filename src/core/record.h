@@ -1,10 +1,11 @@
 /*
- * record.h - the canonical record of an operation: all that its answer, a return and an explanation need.
+ * record.h - the canonical record of an operation: what answer, return and explanation need.
  *
  * Owns:      struct record and its bytes (the body of a `receipt` row).
- * Must not:  hold personal data; change: a new form gets a new version byte and the old one stays readable.
- * Invariant: rendering an answer needs the record and its programme version, nothing else, so the same
- *            key always gets the same bytes.
+ * Must not:  hold personal data; change: a new form gets a new version byte and the old one stays
+ *            readable.
+ * Invariant: rendering an answer needs the record and its programme version, nothing else, so the
+ *            same key always gets the same bytes.
  */
 #ifndef KOP_CORE_RECORD_H
 #define KOP_CORE_RECORD_H
@@ -78,17 +79,20 @@ struct record {
     amount opening_points;
 };
 
+/* `record->version` is that of `terms`; the decision is DONE and adds up (asserted). The trace is
+ * not kept, nor effects' fields that their kind has no use for. */
 void record_encode(const struct record *record, const struct terms *terms, struct buf *buf);
 /* Text of the record points into `body`. `terms` are those of record_version(body). */
-KOP_MUST_CHECK enum code record_decode(struct text body, const struct terms *terms, struct arena *arena,
-                                       struct record *record, struct err *err);
+KOP_MUST_CHECK enum code record_decode(struct text body, const struct terms *terms,
+                                       struct arena *arena, struct record *record,
+                                       struct err *err);
 /* The programme version and request hash of an encoded record, without decoding the rest. */
 KOP_MUST_CHECK enum code record_peek(struct text body, enum record_kind *kind, uint32_t *version,
                                      struct text *request_hash, struct err *err);
 
 /*
- * What has been returned of one purchase so far: a row that exists only once something was returned.
- * All amounts are totals over the returns so far; functions of the quantities, see docs/semantics.md.
+ * What has been returned of one purchase so far: a row that exists once something was returned.
+ * All amounts are totals over the returns so far, functions of the quantities: docs/semantics.md.
  */
 struct returned_state {
     uint32_t line_count;
@@ -98,10 +102,12 @@ struct returned_state {
     amount *restored;      /* by index of record.take: points given back to that lot */
     uint32_t earning_count;
     amount *revoked;       /* by index of earning */
-    int64_t counter_sub[counters_per_programme_max]; /* taken off the counters, by position in terms */
+    int64_t counter_sub[counters_per_programme_max]; /* off the counters, by position in terms */
 };
-void returned_state_encode(const struct returned_state *state, const struct terms *terms, struct buf *buf);
-KOP_MUST_CHECK enum code returned_state_decode(struct text body, const struct terms *terms, struct arena *arena,
-                                               struct returned_state *state, struct err *err);
+void returned_state_encode(const struct returned_state *state, const struct terms *terms,
+                           struct buf *buf);
+KOP_MUST_CHECK enum code returned_state_decode(struct text body, const struct terms *terms,
+                                               struct arena *arena, struct returned_state *state,
+                                               struct err *err);
 
 #endif

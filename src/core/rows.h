@@ -3,8 +3,9 @@
  *
  * Owns:      struct owner, lot, hold, movement; their encodings (version byte first).
  * Must not:  know SQL, hashes or the programme.
- * Invariant: decode(encode(x)) == x, and encode(decode(b)) == b: one state has one form, so that the
- *            state hash can be compared byte for byte. Lots are in order of lot_cmp(), holds of id.
+ * Invariant: decode(encode(x)) == x, and encode(decode(b)) == b: one state has one form, so that
+ *            the state hash can be compared byte for byte. Lots are in order of lot_cmp(), holds of
+ *            id.
  */
 #ifndef KOP_CORE_ROWS_H
 #define KOP_CORE_ROWS_H
@@ -75,7 +76,7 @@ struct movement {
     uint32_t cost_owner;  /* who pays (partner); 0: the operator */
     uint64_t ref;         /* origin: receipt of a return, hold of a capture; 0: none */
     unix_ms at;           /* when it counts: occurred, or the instant that was due */
-    unix_ms active_from, expires_at; /* of the lot after this movement; EARN, OPEN, MOVE_IN, RESTORE */
+    unix_ms active_from, expires_at; /* of the lot then; EARN, OPEN, MOVE_IN, RESTORE; else 0 */
     unsigned char link[8]; /* first bytes of the chain after this row: localises a fault; by seal */
 };
 
@@ -174,11 +175,13 @@ KOP_MUST_CHECK enum code owner_decode(struct text body, struct arena *arena, str
 void lot_encode(const struct lot *lot, struct buf *buf);
 KOP_MUST_CHECK enum code lot_decode(struct bytes_reader *reader, struct lot *lot, struct err *err);
 void take_encode(const struct take *take, struct buf *buf);
-KOP_MUST_CHECK enum code take_decode(struct bytes_reader *reader, struct take *take, struct err *err);
+KOP_MUST_CHECK enum code take_decode(struct bytes_reader *reader, struct take *take,
+                                     struct err *err);
 
 /* What of a movement has no column of its own (version, rule, cost_owner, ref, life of the lot). */
 void movement_encode_body(const struct movement *movement, struct buf *buf);
-KOP_MUST_CHECK enum code movement_decode_body(struct text body, struct movement *movement, struct err *err);
+KOP_MUST_CHECK enum code movement_decode_body(struct text body, struct movement *movement,
+                                              struct err *err);
 /* What the chain covers: every field but `link`. */
 void movement_encode_chain(const struct movement *movement, struct buf *buf);
 

@@ -1,10 +1,10 @@
 /*
- * terms.h - the compiled life of currencies, counters, ladders and returns of one programme version.
+ * terms.h - the compiled life of currencies, counters, ladders and returns of one version.
  *
  * Owns:      struct terms. The engine's compiler fills it, the ledger and flows read it.
  * Must not:  hold rules, or anything of one owner.
- * Invariant: immutable once the plan is compiled. Arrays are in order of `no`; nos are the document's
- *            own ("no") and never change their meaning between versions.
+ * Invariant: immutable once the plan is compiled. Arrays are in order of `no`; numbers are the
+ *            document's own ("no") and never change their meaning between versions.
  */
 #ifndef KOP_CORE_TERMS_H
 #define KOP_CORE_TERMS_H
@@ -21,15 +21,15 @@ struct currency_terms {
     uint8_t no;
     struct text code;
     uint8_t scale;             /* digits after the point, 0..6 */
-    struct rate worth;         /* smallest units of money for one smallest unit of points; num 0: not money */
+    struct rate worth;         /* smallest units of money for one of points; num 0: not money */
     enum pending_kind pending;
     struct period pending_period;
     enum expiry_kind expiry;
     struct period expiry_period;     /* counted from the day it becomes active */
-    enum period_kind expiry_round;   /* EXPIRY_PERIOD_END: to the end of the period holding the last day */
+    enum period_kind expiry_round;   /* PERIOD_END: to the end of the period with the last day */
     uint8_t expiry_following;        /* and of so many following periods */
     enum debt_policy debt;
-    uint16_t grace_days;       /* of a restored lot that has expired meanwhile; 0: it expires at once */
+    uint16_t grace_days;       /* of a lot restored after it expired; 0: it expires at once */
 };
 
 /* What a purchase adds to a counter. All amounts in money; COUNT counts purchases. */
@@ -40,7 +40,7 @@ struct counter_terms {
     struct text code;
     enum counter_source source;
     enum period_kind period;   /* calendar period; PERIOD_EVER: for life */
-    uint16_t rolling_days;     /* > 0: the last so many days, kept as day buckets; period is PERIOD_DAY */
+    uint16_t rolling_days;     /* > 0: the last so many days, in day buckets; period: PERIOD_DAY */
 };
 
 enum downgrade { DOWNGRADE_NEVER, DOWNGRADE_AT_ONCE };
@@ -55,7 +55,7 @@ struct ladder_terms {
     struct text code;
     uint8_t counter_no;
     enum downgrade downgrade;
-    uint8_t level_count; /* levels in rising order of `from`; level 0 is "none yet" if the first from > 0 */
+    uint8_t level_count; /* rising by `from`; level 0 is "none yet" if the first from > 0 */
     struct level_terms level[levels_per_ladder_max];
 };
 

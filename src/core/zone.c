@@ -9,7 +9,7 @@
  *
  * Local time as a function of the instant is a line of slope 1 with jumps. zone_instant() looks for
  * the first instant whose local time is at least the one wanted. Where the wanted time exists that
- * is its first occurrence; where a jump leaps over it that is the instant of the jump: the two rules
+ * is its first occurrence; where a jump leaps over it that is the instant of the jump: both rules
  * of the header are one search.
  */
 #include "core/zone.h"

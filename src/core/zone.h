@@ -3,7 +3,7 @@
  *
  * Owns:      local date and time of an instant, and the instant of a local midnight.
  * Must not:  read files, know names of zones, allocate after zone_parse().
- * Invariant: a local time in a gap is the first instant after the gap; in an overlap, the first of both.
+ * Invariant: a local time in a gap is the first instant after it; in an overlap, the first of both.
  */
 #ifndef KOP_CORE_ZONE_H
 #define KOP_CORE_ZONE_H
@@ -28,9 +28,17 @@ unix_ms zone_midnight(const struct zone *zone, int64_t day);         /* the day'
  * midnight that begins the day (local date of `from` + months, then + days); ms is ignored then. */
 unix_ms zone_add_period(const struct zone *zone, unix_ms from, struct period period);
 
-enum period_kind { PERIOD_EVER, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_HALF_YEAR, PERIOD_YEAR };
+enum period_kind {
+    PERIOD_EVER,
+    PERIOD_DAY,
+    PERIOD_WEEK, /* from Monday */
+    PERIOD_MONTH,
+    PERIOD_QUARTER,
+    PERIOD_HALF_YEAR,
+    PERIOD_YEAR,
+};
 
-/* The number of the calendar period that holds local `day`: 0 for EVER, else dense and increasing. */
+/* The number of the calendar period that holds local `day`: 0 for EVER, else dense and rising. */
 int64_t period_number(enum period_kind kind, int64_t day);
 /* First local day of period `number`; not for EVER. */
 int64_t period_first_day(enum period_kind kind, int64_t number);
