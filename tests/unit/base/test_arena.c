@@ -182,6 +182,7 @@ static void refusals_are_remembered_until_reset(void **state)
     assert_null(arena_alloc(&arena, SIZE_MAX - 15));
     assert_null(arena_alloc_array(&arena, SIZE_MAX / 2, 4));
     assert_null(arena_array(&arena, uint64_t, SIZE_MAX / 4));
+    assert_null(arena_array(&arena, uint64_t, SIZE_MAX / 8 + 2)); /* 8 bytes, were it to wrap */
     assert_true(arena.failed);
     arena_reset(&arena);
     assert_non_null(arena_alloc_array(&arena, 0, 8));

@@ -180,6 +180,11 @@ static void counts_have_a_limit(void **state)
     assert_int_equal(bytes_get_count(&reader, 5), 5);
     assert_int_equal(bytes_get_count(&reader, 5), 0);
     assert_true(reader.failed);
+    bytes_open(&reader, TEXT("\x06\x05\x01x"));
+    assert_int_equal(bytes_get_count(&reader, 5), 0);
+    assert_int_equal(bytes_get_count(&reader, 5), 0); /* zeros for ever, though a 5 comes */
+    assert_int_equal(bytes_get_text(&reader).len, 0);
+    assert_false(bytes_done(&reader));
     bytes_open(&reader, TEXT("\x80\x80\x80\x80\x10")); /* 2^32 */
     assert_int_equal(bytes_get_count(&reader, UINT32_MAX), 0);
     assert_true(reader.failed);

@@ -167,6 +167,8 @@ static const struct refusal refusals[] = {
     { "\"\\udfff\\ud800\"", 1, "", "surrogate" },
     { "\"\\ud800\\ud800\"", 1, "", "surrogate" },
     { "\"\\ud800\\u0041\"", 1, "", "surrogate" },
+    { "\"\\ud800\\udbff\"", 1, "", "surrogate" },
+    { "\"\\ud800\\ue000\"", 1, "", "surrogate" },
     { "\"\\ud800x\"", 1, "", "surrogate" },
     { "\"\\ud800\\n\"", 1, "", "surrogate" },
     { "\"\\ud800\\udc0\"", 1, "", "surrogate" },

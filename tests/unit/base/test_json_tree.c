@@ -66,6 +66,9 @@ static void errors_say_where(void **state)
         { "{\"a\":1,\"a\":2}", "'/a': the key comes twice" },
         { "[{\"x\":{\"b\":1,\"~\":2,\"\\u007e\":3,\"b\":4}}]", "'/0/x/~0': the key comes twice" },
         { "{\"\":1,\"\":2}", "'/': the key comes twice" },
+        { "{\"b\":1,\"a\":1,\"b\":1,\"a\":1}", "'/b': the key comes twice" },
+        { "{\"z\":1,\"a\":1,\"z\":1,\"a\":1,\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,"
+          "\"7\":1,\"8\":1,\"9\":1,\"0\":1}", "'/z': the key comes twice" },
     };
     struct arena arena = unit_arena();
 

@@ -191,6 +191,7 @@ static void newest_buf_grows_in_place(void **state)
         buf_add_char(&buf, 'x');
     for (int i = 0; i < 64; i++)
         assert_int_equal(next[i], 0x5a);
+    assert_ptr_equal(buf.ptr, next + 64); /* the try to grow in place left no gap */
     arena_release(&arena);
 }
 
