@@ -1,0 +1,22 @@
+/*
+ * hold.h - holds of one owner, for the other verbs of the ledger.
+ *
+ * Owns:      releasing parts of holds, and forgetting holds.
+ * Must not:  be used by flow: the verbs of ledger.h are.
+ */
+#ifndef KOP_LEDGER_HOLD_H
+#define KOP_LEDGER_HOLD_H
+
+#include "ledger/lot.h"
+
+/* Release all that `hold` holds, at the instant `at`. The hold itself stays in the owner's list. */
+void hold_release(struct ledger *ledger, const struct hold *hold, unix_ms at);
+
+/* Release `points` of one lot from the hold `id`, which forgets them; and the hold, when it is
+ * empty. */
+void hold_release_part(struct ledger *ledger, uint64_t id, const struct take *part);
+
+/* Forget the holds that have ended by `now`; what they held is released before. */
+void holds_drop_ended(struct owner *owner, unix_ms now);
+
+#endif
