@@ -76,7 +76,8 @@ struct movement {
     uint32_t cost_owner;  /* who pays (partner); 0: the operator */
     uint64_t ref;         /* origin: receipt of a return, hold of a capture; 0: none */
     unix_ms at;           /* when it counts: occurred, or the instant that was due */
-    unix_ms active_from, expires_at; /* of the lot then; EARN, OPEN, MOVE_IN, RESTORE; else 0 */
+    /* Of the lot then; EARN, OPEN, MOVE_IN, RESTORE, and REGIVE to a lot; else 0. */
+    unix_ms active_from, expires_at;
     unsigned char link[8]; /* first bytes of the chain after this row: localises a fault; by seal */
 };
 

@@ -200,7 +200,7 @@ static bool
 tells_life(enum movement_kind kind)
 {
     return kind == MOVEMENT_EARN || kind == MOVEMENT_OPEN || kind == MOVEMENT_MOVE_IN ||
-           kind == MOVEMENT_RESTORE;
+           kind == MOVEMENT_RESTORE || kind == MOVEMENT_REGIVE;
 }
 
 bool
