@@ -1,0 +1,135 @@
+/*
+ * serve.c - the server: opens the book, listens, stops cleanly on SIGTERM and SIGINT.
+ *
+ * Owns:      the life of the process; the daily run inside it.
+ * Invariant: what was acknowledged is in the book; a stop answers what is in flight first.
+ * Tests:     tests/stories/
+ */
+#include "cli/serve.h"
+
+#include "jobs/daily.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { stop_deadline_ms = 10000, cache_mib_default = 64, cache_mib_max = 65536 };
+
+static const struct option options[] = {
+    BOOK_OPTIONS,
+    {"address", "ADDRESS", "where to listen (default: 127.0.0.1; others need --behind-proxy)"},
+    {"port", "N", "port (default: 8080; 0: the kernel chooses)"},
+    {"behind-proxy", NULL, "a proxy in front speaks TLS"},
+    {"threads", "N", "loop threads (default: 1)"},
+    {"cache-mib", "N", "page cache of the book in MiB (default: 64)"},
+    {"readers", "N", "reader threads (default: 1)"},
+    {"node", "N", "number of this server in ids, 0..1023 (default: 0)"},
+    {"log", "FILE", "structured log, one JSON object a line ('-': standard error)"},
+    {"no-daily", NULL, "do not run the daily job in this process"},
+    {0},
+};
+
+int
+serve_until_stopped(struct book *book, const struct serve_wish *wish)
+{
+    struct api_options api_options = {
+        .service = book->service,
+        .address = wish->address,
+        .port = wish->port,
+        .behind_proxy = wish->behind_proxy,
+        .threads = wish->threads,
+        .log = wish->log,
+    };
+    struct daily_job *daily = NULL;
+    struct api *api;
+    struct err err;
+    sigset_t signals;
+    int which;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: all of them inherit it */
+    if (api_start(&api_options, &api, &err))
+        return complain(&err);
+    if (wish->daily && daily_job_start(book->service, &daily, &err)) {
+        api_stop(api, 0);
+        api_free(api);
+        return complain(&err);
+    }
+    if (wish->listening)
+        wish->listening(wish->context, api_port(api));
+    sigwait(&signals, &which);
+    fprintf(stderr, "kopilka: stopping\n");
+    daily_job_stop(daily);
+    api_stop(api, stop_deadline_ms);
+    book_close(book); /* answers what the store still holds, then closes */
+    api_free(api);
+    return 0;
+}
+
+static void
+say_listening(void *context, uint16_t port)
+{
+    const char *address = context;
+
+    printf("listening on http://%s:%u\n", address, port);
+    fflush(stdout);
+}
+
+static int
+open_log(const char *path, struct err *err)
+{
+    if (!path)
+        return -1;
+    if (strcmp(path, "-") == 0)
+        return STDERR_FILENO;
+    FILE *file = fopen(path, "ae");
+    if (!file)
+        err_set(err, CODE_IO, "cannot open the log '%s'", path);
+    return file ? fileno(file) : -2;
+}
+
+static int
+run(const struct arguments *arguments)
+{
+    const char *address = argument(arguments, "address", "127.0.0.1");
+    struct book_wish wish = {
+        .cache_bytes = argument_number(arguments, "cache-mib", cache_mib_default, cache_mib_max) << 20,
+        .readers = (uint32_t)argument_number(arguments, "readers", 1, 64),
+        .node = (uint32_t)argument_number(arguments, "node", 0, 1023),
+    };
+    struct serve_wish serve = {
+        .address = address,
+        .port = (uint16_t)argument_number(arguments, "port", 8080, 65535),
+        .behind_proxy = argument_given(arguments, "behind-proxy"),
+        .threads = (uint32_t)argument_number(arguments, "threads", 1, 64),
+        .daily = !argument_given(arguments, "no-daily"),
+        .listening = say_listening,
+        .context = (void *)(uintptr_t)address,
+    };
+    struct book book;
+    struct err err;
+
+    sigset_t signals; /* the store's threads must not take the signals that stop the server */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    serve.log = open_log(argument(arguments, "log", NULL), &err);
+    if (serve.log == -2)
+        return complain(&err);
+    if (book_open(arguments, &wish, &book, &err))
+        return complain(&err);
+    return serve_until_stopped(&book, &serve);
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .summary = "serve the HTTP API on a book",
+    .help = "Stops cleanly on SIGTERM: answers what is in flight, then exits.\n"
+            "API keys are made by `kopilka key`; programmes are published by `kopilka programme publish`.",
+    .option = options,
+    .run = run,
+};

@@ -1,0 +1,124 @@
+/*
+ * service.h - the use cases on a store: everything that the HTTP API and the command line can ask for.
+ *
+ * Owns:      struct service (store, keys, catalogue of programmes), struct call (one request).
+ * Must not:  know sockets, or which database it is.
+ * Threads:   service_call() may be called on any thread; call->done comes once, on the caller's or the
+ *            store's thread; call_finish() renders, on the thread that wants the bytes.
+ */
+#ifndef KOP_SERVICE_SERVICE_H
+#define KOP_SERVICE_SERVICE_H
+
+#include "core/outcome.h"
+#include "store/store.h"
+
+struct service;
+
+/* The world: injected, so that a simulation owns time and chance. */
+struct host {
+    unix_ms (*now)(void *context);
+    void (*random)(void *context, void *bytes, size_t size);
+    void *context;
+};
+/* The system's clock and random source. */
+struct host host_system(void);
+
+enum { master_key_bytes = 32 };
+
+struct service_options {
+    struct store *store;
+    struct host host;
+    unsigned char master_key[master_key_bytes];
+    uint32_t node;        /* 0..1023, in ids */
+    const char *zone_dir; /* TZif files; NULL: /usr/share/zoneinfo */
+};
+
+/* Reads the catalogue. The store stays the caller's. */
+KOP_MUST_CHECK enum code service_open(const struct service_options *options, struct service **service,
+                                      struct err *err);
+void service_close(struct service *service);
+
+enum scope { SCOPE_NONE = 0, SCOPE_TILL = 1, SCOPE_READ = 2, SCOPE_MEMBERS = 4, SCOPE_ADMIN = 8 };
+enum operation_key { NAMED_NONE, NAMED_RECEIPT, NAMED_HEADER, NAMED_NATURAL };
+
+enum route_name {
+#define ROUTE(name, method, path, scope, key) CALL_##name,
+#include "service/routes.def"
+#undef ROUTE
+    call_count
+};
+struct route_info {
+    const char *name, *method, *path;
+    enum scope scope;
+    enum operation_key key;
+};
+const struct route_info *route_info(enum route_name name);
+
+/* One request and its answer. The caller owns it and its arena until call_finish() and keeps it still. */
+struct call {
+    enum route_name route;
+    struct text param[2];        /* of the path, in order, decoded */
+    struct text query;           /* raw, after '?' */
+    struct text body;
+    struct text authorization;   /* the header's value; ignored when `trusted` */
+    struct text idempotency_key;
+    bool russian;
+    bool trusted;                /* the command line: no key, all scopes, `tenant` as given */
+    uint32_t tenant;
+    unix_ms now;                 /* 0: the host's clock; imports of history and simulations set it */
+    enum priority priority;
+    struct arena *arena;
+    void (*done)(struct call *call);
+    void *context;               /* the caller's */
+    /* The answer, after call_finish(). */
+    int status;
+    struct text answer, content_type;
+    enum outcome outcome;
+    /* The service's own. */
+    struct work *work;
+};
+
+void service_call(struct service *service, struct call *call);
+/* Render the answer: status, answer, content_type, outcome. Once, after done(). */
+void call_finish(struct call *call);
+
+/* problem+json of a request that reached no route. */
+void service_render_refusal(enum outcome outcome, bool russian, struct buf *out);
+
+/* Ready to serve? */
+bool service_is_ready(struct service *service);
+
+/* ---- for the command line and jobs ---- */
+
+/* Number of the tenant with this code, made if `create`. */
+KOP_MUST_CHECK enum code service_tenant(struct service *service, struct text code, bool create,
+                                        uint32_t *tenant, struct err *err);
+/* A new API key; `token` (key_token_bytes) is shown once and not stored. scopes: "till,read". */
+enum { key_token_bytes = 96 };
+KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenant, const char *scopes,
+                                         const char *outlet, const char *till, char *token,
+                                         struct err *err);
+
+/* The daily run: touch every owner with something due by `now`, in slices at low priority. */
+struct daily_result {
+    uint64_t looked_at, settled;
+};
+KOP_MUST_CHECK enum code service_daily(struct service *service, unix_ms now, struct daily_result *result,
+                                       struct err *err);
+
+/* All invariants of every owner: movements from both sides, chains, lots, rows. */
+struct verify_result {
+    uint64_t owners, movements, faults;
+    uint64_t owner_id;     /* of the first fault */
+    uint32_t movement_no;  /* 0: the row itself */
+    char what[512];
+    unsigned char state_hash[32]; /* over all owners in id order: row and overflow */
+};
+typedef void (*progress_fn)(void *context, uint64_t done);
+KOP_MUST_CHECK enum code service_verify(struct service *service, progress_fn progress, void *context,
+                                        struct verify_result *result, struct err *err);
+
+/* Metrics in the Prometheus text form. */
+void service_metrics(struct service *service, struct buf *out);
+
+#endif
