@@ -13,7 +13,7 @@ void
 deadline_list_init(struct deadline_list *list, int64_t duration_ms)
 {
     assert(duration_ms > 0);
-    list->ring = (struct deadline){&list->ring, &list->ring, 0};
+    list->ring = (struct deadline){ &list->ring, &list->ring, 0 };
     list->duration_ms = duration_ms;
 }
 

@@ -29,23 +29,22 @@ struct http_request {
 
 enum {
     http_threads_max = 64,
-    http_idle_ms = 60 * 1000,        /* keep-alive without a request: closed */
-    http_slow_ms = 10 * 1000,        /* for a whole head, then for a whole body: 408;
+    http_idle_ms = 60 * 1000, /* keep-alive without a request: closed */
+    http_slow_ms = 10 * 1000, /* for a whole head, then for a whole body: 408;
                                         without taking a byte of the answer: closed */
-    http_linger_ms = 1000,           /* for a refused client to read why */
+    http_linger_ms = 1000,    /* for a refused client to read why */
     http_connections_max = 16 * 1024,
-    http_retry_after_s = 1,
 };
 
 struct http_options {
-    const char *address;  /* see struct listen_place */
-    uint16_t port;        /* 0: the kernel chooses, see http_server_port() */
+    const char *address; /* see struct listen_place */
+    uint16_t port;       /* 0: the kernel chooses, see http_server_port() */
     bool behind_proxy;
-    uint32_t threads;     /* 1 to http_threads_max; 0: 1 */
+    uint32_t threads; /* 1 to http_threads_max; 0: 1 */
 
     /* Over these a client is answered 503 with Retry-After at once. 0: the default. */
-    uint32_t connections_max;  /* http_connections_max */
-    size_t buffer_bytes_max;   /* of all requests and answers together; 256 MiB */
+    uint32_t connections_max; /* http_connections_max */
+    size_t buffer_bytes_max;  /* of all requests and answers together; 256 MiB */
 
     /* 0: the constants above. Shorter ones serve tests. */
     uint32_t idle_ms, slow_ms, linger_ms;
@@ -109,7 +108,7 @@ struct http_counters {
     uint64_t vanished;                /* the client had gone when its answer came */
     uint64_t responses[6];            /* by first digit; 0 and 1 unused */
     uint64_t bytes_in, bytes_out;
-    uint64_t wake_ups;                /* how often a loop was woken by another thread */
+    uint64_t wake_ups; /* how often a loop was woken by another thread */
 };
 
 void http_server_counters(const struct http_server *server, struct http_counters *counters);

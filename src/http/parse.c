@@ -41,15 +41,16 @@ enum state {
 /* What a byte may be part of. */
 enum { CLASS_LINE = 1, CLASS_NAME = 2, CLASS_TARGET = 4, CLASS_METHOD = 8, CLASS_HOST = 16 };
 
-#define LINE CLASS_LINE
-#define MARK (CLASS_LINE | CLASS_TARGET)
-#define TOKEN (CLASS_LINE | CLASS_METHOD)
-#define BOTH (CLASS_LINE | CLASS_METHOD | CLASS_TARGET)
-#define ALNUM (CLASS_LINE | CLASS_NAME | CLASS_TARGET | CLASS_METHOD | CLASS_HOST)
-#define HYPHEN ALNUM
-#define DOT (BOTH | CLASS_HOST)
+#define LINE       CLASS_LINE
+#define MARK       (CLASS_LINE | CLASS_TARGET)
+#define TOKEN      (CLASS_LINE | CLASS_METHOD)
+#define BOTH       (CLASS_LINE | CLASS_METHOD | CLASS_TARGET)
+#define ALNUM      (CLASS_LINE | CLASS_NAME | CLASS_TARGET | CLASS_METHOD | CLASS_HOST)
+#define HYPHEN     ALNUM
+#define DOT        (BOTH | CLASS_HOST)
 #define UNDERSCORE ALNUM
 
+/* clang-format off */
 static const unsigned char byte_class[256] = {
     ['\t'] = LINE,       [' '] = LINE,        ['!'] = BOTH,        ['"'] = LINE,
     ['#'] = TOKEN,       ['$'] = BOTH,        ['%'] = BOTH,        ['&'] = BOTH,
@@ -62,6 +63,7 @@ static const unsigned char byte_class[256] = {
     ['a' ... 'z'] = ALNUM, ['{'] = LINE,      ['|'] = TOKEN,       ['}'] = LINE,
     ['~'] = BOTH,        [128 ... 255] = LINE,
 };
+/* clang-format on */
 
 /* Headers that may come once, and that two names must not be able to mean. */
 enum known {
@@ -77,18 +79,18 @@ enum known {
 };
 
 static const struct text known_name[KNOWN_NONE] = {
-    [KNOWN_HOST] = {"host", 4},
-    [KNOWN_LENGTH] = {"content-length", 14},
-    [KNOWN_CODING] = {"transfer-encoding", 17},
-    [KNOWN_EXPECT] = {"expect", 6},
-    [KNOWN_AUTHORIZATION] = {"authorization", 13},
-    [KNOWN_TYPE] = {"content-type", 12},
-    [KNOWN_KEY] = {"idempotency-key", 15},
-    [KNOWN_CONNECTION] = {"connection", 10},
+    [KNOWN_HOST] = { "host", 4 },
+    [KNOWN_LENGTH] = { "content-length", 14 },
+    [KNOWN_CODING] = { "transfer-encoding", 17 },
+    [KNOWN_EXPECT] = { "expect", 6 },
+    [KNOWN_AUTHORIZATION] = { "authorization", 13 },
+    [KNOWN_TYPE] = { "content-type", 12 },
+    [KNOWN_KEY] = { "idempotency-key", 15 },
+    [KNOWN_CONNECTION] = { "connection", 10 },
 };
 
 static const struct text method_name[] = {
-#define X(name) {#name, sizeof(#name) - 1},
+#define X(name) { #name, sizeof(#name) - 1 },
     HTTP_METHODS(X)
 #undef X
 };
@@ -130,7 +132,7 @@ equals_lower(struct text text, struct text name)
 static struct text
 span_text(struct http_span span, const char *bytes)
 {
-    return (struct text){bytes + span.at, span.len};
+    return (struct text){ bytes + span.at, span.len };
 }
 
 static struct http_span
@@ -138,7 +140,7 @@ span_of(uint32_t at, uint32_t end)
 {
     assert(at <= end);
     assert(end <= UINT16_MAX);
-    return (struct http_span){(uint16_t)at, (uint16_t)(end - at)};
+    return (struct http_span){ (uint16_t)at, (uint16_t)(end - at) };
 }
 
 static bool
@@ -210,8 +212,8 @@ is_host(struct text host)
 
     if (host.len > 0 && host.ptr[0] == '[') {
         at = 1;
-        while (at < host.len && (hex_digit(host.ptr[at]) >= 0 || host.ptr[at] == ':' ||
-                                 host.ptr[at] == '.'))
+        while (at < host.len &&
+               (hex_digit(host.ptr[at]) >= 0 || host.ptr[at] == ':' || host.ptr[at] == '.'))
             at++;
         if (at < 3 || at == host.len || host.ptr[at] != ']')
             return false;
@@ -296,7 +298,7 @@ read_target(struct http_parser *parser, const char *bytes)
         return true;
     }
     if (target.ptr[0] != '/') {
-        struct text scheme = {target.ptr, 7};
+        struct text scheme = { target.ptr, 7 };
         if (target.len < 8 || !equals_lower(scheme, TEXT("http://")))
             return refuse(parser, 400, "the target is neither a path nor an http address");
         at += 7;
@@ -310,7 +312,7 @@ read_target(struct http_parser *parser, const char *bytes)
         if (at < end && bytes[at] == '?')
             return refuse(parser, 400, "the target has a query and no path");
     }
-    if (!is_clean_target((struct text){bytes + at, end - at}))
+    if (!is_clean_target((struct text){ bytes + at, end - at }))
         return refuse(parser, 400, "a character in the target that must be escaped");
     uint32_t mark = at;
     while (mark < end && bytes[mark] != '?')
@@ -351,7 +353,7 @@ read_request_line(struct http_parser *parser, const char *bytes, uint32_t end)
     if (at == target_at || at == end)
         return refuse(parser, 400, "the request line has no target or no version");
     parser->target = span_of(target_at, at);
-    struct text version = {bytes + at + 1, end - at - 1};
+    struct text version = { bytes + at + 1, end - at - 1 };
     bool formed = version.len == 8 && text_starts(version, TEXT("HTTP/")) &&
                   version.ptr[5] >= '0' && version.ptr[5] <= '9' && version.ptr[6] == '.' &&
                   version.ptr[7] >= '0' && version.ptr[7] <= '9';
@@ -359,7 +361,7 @@ read_request_line(struct http_parser *parser, const char *bytes, uint32_t end)
         return refuse(parser, 400, "the request line does not end with a version");
     if (!text_equal(version, TEXT("HTTP/1.1")))
         return refuse(parser, 505, "the version is not HTTP/1.1");
-    if (!read_method(parser, (struct text){bytes, method_end}))
+    if (!read_method(parser, (struct text){ bytes, method_end }))
         return false;
     return read_target(parser, bytes);
 }
@@ -390,7 +392,7 @@ says_close(struct text value)
         while (at < value.len && value.ptr[at] != ',' && value.ptr[at] != ' ' &&
                value.ptr[at] != '\t')
             at++;
-        if (equals_lower((struct text){value.ptr + from, at - from}, TEXT("close")))
+        if (equals_lower((struct text){ value.ptr + from, at - from }, TEXT("close")))
             return true;
         at++;
     }
@@ -509,8 +511,8 @@ finish_head(struct http_parser *parser, const char *bytes)
 {
     if (!(parser->seen & (1u << KNOWN_HOST)))
         return refuse(parser, 400, "there is no Host header");
-    if (parser->authority.len > 0 && !same_host(span_text(parser->authority, bytes),
-                                                span_text(parser->host, bytes)))
+    if (parser->authority.len > 0 &&
+        !same_host(span_text(parser->authority, bytes), span_text(parser->host, bytes)))
         return refuse(parser, 400, "the target names another host than Host");
     if (parser->has_length && parser->has_chunks)
         return refuse(parser, 400, "both Content-Length and Transfer-Encoding");
@@ -673,7 +675,7 @@ struct text
 http_body(const struct http_parser *parser, const char *bytes)
 {
     assert(parser->head_done);
-    return (struct text){bytes + parser->body_at, parser->body_len};
+    return (struct text){ bytes + parser->body_at, parser->body_len };
 }
 
 struct text
@@ -689,7 +691,7 @@ http_header(const struct http_parser *parser, const char *bytes, struct text nam
     }
     if (found)
         *found = false;
-    return (struct text){NULL, 0};
+    return (struct text){ NULL, 0 };
 }
 
 const char *

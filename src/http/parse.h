@@ -22,8 +22,8 @@ enum {
     http_chunk_framing_bytes_max = 64 * 1024, /* sizes and CRLFs of a chunked body; over it: 413 */
     http_chunk_digits_max = 8,
     /* No request needs more bytes than this in its buffer. */
-    http_request_bytes_max =
-        http_head_bytes_max + http_body_bytes_max + http_chunk_framing_bytes_max,
+    http_request_bytes_max = http_head_bytes_max + http_body_bytes_max +
+                             http_chunk_framing_bytes_max,
 };
 
 /* Any other method is refused with 501. */
@@ -67,12 +67,12 @@ struct http_parser {
     uint16_t line_at;        /* first byte of the current line of the head */
     struct http_span target; /* the whole of it, as sent */
     struct http_span path, query, authority, host;
-    uint32_t seen;           /* one bit for each header that may come only once */
+    uint32_t seen; /* one bit for each header that may come only once */
     bool has_length, has_chunks;
-    uint64_t length;         /* Content-Length, cut at 10^15 */
-    uint32_t left;           /* bytes still to come of the body or of this chunk */
-    uint32_t framing;        /* bytes of chunk sizes and CRLFs so far */
-    uint8_t digits;          /* of the current chunk size */
+    uint64_t length;  /* Content-Length, cut at 10^15 */
+    uint32_t left;    /* bytes still to come of the body or of this chunk */
+    uint32_t framing; /* bytes of chunk sizes and CRLFs so far */
+    uint8_t digits;   /* of the current chunk size */
     struct http_header header[http_headers_max];
 };
 
@@ -80,8 +80,8 @@ struct http_parser {
 void http_parse_begin(struct http_parser *parser);
 
 /*
- * Go on with `count` bytes, of which the first is the first byte of the request: every call hands in
- * what the earlier ones did plus more behind it; the bytes may have moved to another address.
+ * Go on with `count` bytes, of which the first is the first byte of the request: every call hands
+ * in what the earlier ones did plus more behind it; the bytes may have moved to another address.
  * A chunked body is decoded in place, so bytes before `parser->at` may be rewritten.
  * After HTTP_COMPLETE or HTTP_REFUSED every further call returns the same.
  */

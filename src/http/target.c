@@ -90,7 +90,7 @@ cut(struct text *rest, char border)
 
     while (at < rest->len && rest->ptr[at] != border)
         at++;
-    struct text head = {rest->ptr, at};
+    struct text head = { rest->ptr, at };
     uint32_t gone = at < rest->len ? at + 1 : at;
     rest->ptr += gone;
     rest->len -= gone;
@@ -105,7 +105,7 @@ http_path_next(struct text *path, struct text *segment)
     uint32_t end = 1;
     while (end < path->len && path->ptr[end] != '/')
         end++;
-    *segment = (struct text){path->ptr + 1, end - 1};
+    *segment = (struct text){ path->ptr + 1, end - 1 };
     path->ptr += end;
     path->len -= end;
     return true;
