@@ -13,7 +13,7 @@
 
 #include "base/text.h"
 
-enum { json_depth_max = 32 };
+enum { json_depth_max = 40 }; /* the deepest programme document: groups or conditions of 16 */
 
 enum json_token {
     JSON_ERROR,

@@ -125,7 +125,7 @@ compile_needs(struct plan *plan)
                 plan->kind[i].needs.currencies |= UINT64_C(1) << j;
 }
 
-/* ------------------------------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------------------------- the whole */
 
 static void
 compile_all(struct compiler *compiler, struct text tzif)

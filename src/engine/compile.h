@@ -80,7 +80,7 @@ bool compile_key_code(struct compiler *compiler, const struct json_node *node, s
 /* {"en", "ru"}, one of them at least; `fallback` stands for both when `node` is NULL. */
 bool compile_name(struct compiler *compiler, const struct json_node *node, struct text fallback,
                   struct text *en, struct text *ru);
-/* ISO 8601; days and hours do not mix. */
+/* ISO 8601; days and hours do not mix; a hundred years at most. */
 bool compile_period(struct compiler *compiler, const struct json_node *node, bool zero_allowed,
                     struct period *period);
 bool compile_instant(struct compiler *compiler, const struct json_node *node, unix_ms *instant);

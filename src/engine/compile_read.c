@@ -361,20 +361,16 @@ compile_period(struct compiler *compiler, const struct json_node *node, bool zer
                struct period *period)
 {
     struct period read;
-    bool by_days;
 
     if (!has_type(compiler, node, JSON_STRING))
         return false;
     if (!period_parse(node->value, &read)) {
-        compile_problem(compiler, node, "must be an ISO 8601 period like 'P14D' or 'PT12H'");
+        compile_problem(compiler, node,
+                        "must be an ISO 8601 period like 'P14D' or 'PT12H', not both");
         return false;
     }
-    by_days = read.months != 0 || read.days != 0;
-    if (by_days && read.ms != 0) {
-        compile_problem(compiler, node, "must count in days and months or in hours, not in both");
-        return false;
-    }
-    if (!by_days && read.ms == 0 && !zero_allowed) {
+    assert(read.ms == 0 || (read.months == 0 && read.days == 0));
+    if (read.months == 0 && read.days == 0 && read.ms == 0 && !zero_allowed) {
         compile_problem(compiler, node, "must not be a period of nothing");
         return false;
     }

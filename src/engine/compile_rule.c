@@ -13,7 +13,7 @@ enum { priority_max = 1000000, earn_percent_max = 100000 };
 static const char *const rule_fields[] = { "code",  "on",   "scope", "name",     "priority",
                                            "valid", "when", "lines", "discount", "earn" };
 
-/* ------------------------------------------------------------------------------------- discounts */
+/* ---------------------------------------------------------------------------------- discounts */
 
 static void
 compile_discount_value(struct compiler *compiler, const struct json_node *node,
@@ -81,7 +81,7 @@ compile_discount(struct compiler *compiler, const struct json_node *node, struct
     compile_discount_per(compiler, compile_member(node, "per"), rule->scope, discount);
 }
 
-/* -------------------------------------------------------------------------------------- earnings */
+/* ----------------------------------------------------------------------------------- earnings */
 
 /* v % of one unit of money is v / 100 units of the currency: the smallest steps of both differ. */
 static struct rate
@@ -196,7 +196,7 @@ compile_earn(struct compiler *compiler, const struct json_node *node, uint32_t i
                     (struct bounds){ 1, AMOUNT_MAX }, &earn->quantum);
 }
 
-/* ----------------------------------------------------------------------------------------- rules */
+/* -------------------------------------------------------------------------------------- rules */
 
 static void
 compile_valid(struct compiler *compiler, const struct json_node *node, struct rule *rule)

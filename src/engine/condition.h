@@ -41,10 +41,10 @@ struct condition {
     uint32_t next;
     uint32_t count;    /* of `numbers` or `texts` for IN and NOT_IN */
     union {
-        int64_t number;          /* EQ .. LTE of every kind that is a number */
-        struct text text;        /* EQ, NE of texts */
-        const int64_t *numbers;  /* IN, NOT_IN: sorted, unique */
-        const struct text *texts; /* IN, NOT_IN of texts: sorted by condition_text_compare(), unique */
+        int64_t number;           /* EQ .. LTE of every kind that is a number */
+        struct text text;         /* EQ, NE of texts */
+        const int64_t *numbers;   /* IN, NOT_IN: sorted, unique */
+        const struct text *texts; /* likewise, in the order of condition_text_compare() */
     } value;
 };
 
@@ -62,7 +62,7 @@ struct condition_context {
     amount base, after_lines, net, money; /* of the receipt */
     amount certificate;                   /* stated by the till */
     int64_t lines;                        /* with a quantity */
-    int64_t enrolled_days;                /* local days since enrolment; only if plan->uses_local_time */
+    int64_t enrolled_days;                /* local days since; only if plan->uses_local_time */
     int32_t hour, weekday, day, month;    /* local; only if plan->uses_local_time */
     const struct line *line;              /* the one that `lines` is tested on */
     amount line_net;                      /* net of that line after the steps before this one */

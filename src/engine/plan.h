@@ -20,10 +20,10 @@ enum discount_per { PER_PIECE, PER_LINE, PER_RECEIPT };
 
 struct discount_terms {
     uint8_t kind;      /* enum discount_kind */
-    uint8_t per;       /* enum discount_per. Scope line: piece or line; scope receipt: any (percent: line is never) */
+    uint8_t per;       /* per line: not RECEIPT; percent of a receipt: RECEIPT */
     uint8_t rounding;  /* enum rounding: the rule's or the programme's */
     struct rate rate;  /* PERCENT: part of the base, 0 < rate <= 1 */
-    amount value;      /* AMOUNT, FIXED_PRICE: money, smallest steps, for one piece / line / receipt */
+    amount value;      /* AMOUNT, FIXED_PRICE: money for one piece, line or receipt */
     amount quantum;    /* money, > 0 */
 };
 
@@ -44,14 +44,14 @@ struct earn_terms {
 };
 
 struct rule {
-    struct text code, name_en, name_ru; /* a name that the document lacks is the other, or the code */
+    struct text code, name_en, name_ru; /* a name that is missing is the other, or the code */
     uint8_t scope;           /* enum rule_scope */
     uint8_t kind;            /* index into plan->kind */
     int32_t priority;
     unix_ms valid_from;      /* INT64_MIN: always */
     unix_ms valid_until;     /* exclusive; TIME_NONE: for ever */
     int32_t when;            /* condition index or condition_none */
-    int32_t lines;           /* likewise; condition_none: every line (earn fixed: the receipt) */
+    int32_t lines;           /* likewise; none: every line (earn fixed: the receipt) */
     struct discount_terms discount; /* scopes LINE, RECEIPT */
     struct earn_terms earn;         /* scope EARN */
 };
@@ -59,8 +59,8 @@ struct rule {
 enum tree_op { TREE_RULE, TREE_MAX, TREE_MIN, TREE_FIRST, TREE_SUM, TREE_MULTIPLY };
 
 /*
- * One node, flat and in pre-order: the subtree of node[i] is node[i .. next), its first child i + 1,
- * and the next sibling of a child c is c.next. Children stand in their settled order (higher
+ * One node, flat and in pre-order: the subtree of node[i] is node[i .. next), its first child is
+ * i + 1, and the next sibling of a child c is c.next. Children stand in their settled order (higher
  * priority first, then code bytewise). Groups without rules are left out; the root always stands.
  */
 struct tree_node {
@@ -115,7 +115,7 @@ struct plan {
     struct enrolment enrolment;
     struct text *currency_name_en, *currency_name_ru; /* by position in terms */
     uint32_t rule_count;
-    struct rule *rule;                    /* in the document's order: the index is the rule's number */
+    struct rule *rule;                    /* in the document's order */
     struct map *rule_by_code;
     uint32_t condition_count;
     struct condition *condition;          /* all of the programme's */
@@ -123,7 +123,8 @@ struct plan {
     struct own_attribute *own;
     uint32_t kind_count;
     struct kind_plan *kind;               /* kind[0] is "purchase", always */
-    struct redemption_terms redemption[currencies_per_programme_max]; /* by position in terms */
+    /* By position in terms. */
+    struct redemption_terms redemption[currencies_per_programme_max];
     enum rounding rounding;               /* arithmetic */
     amount quantum;                       /* money, > 0 */
     enum spreading spreading;
