@@ -1,11 +1,14 @@
 /*
- * store.h - where the book lies: one interface in domain words over SQLite and memory (PostgreSQL next).
+ * store.h - where the book lies: one interface in domain words over SQLite and memory (PostgreSQL
+ * next).
  *
  * Owns:      transactions (its runner begins, commits and rolls back), routing, claims, the queue.
  * Must not:  decide anything; let a caller see SQL.
- * Invariant: op->done(op) comes exactly once, after durability or with the failure. Operations run in order
- *            of arrival; what one wrote, the next sees. A refusal comes before the first write.
- * Threads:   store_submit() may be called from any thread; run() and done() are called on the store's.
+ * Invariant: op->done(op) comes exactly once, after durability or with the failure. Operations run
+ *            in order of arrival; what one wrote, the next sees. A refusal comes before the first
+ *            write.
+ * Threads:   store_submit() may be called from any thread; run() and done() are called on the
+ *            store's.
  */
 #ifndef KOP_STORE_STORE_H
 #define KOP_STORE_STORE_H
@@ -42,49 +45,63 @@ struct op {
     enum priority priority;
     uint32_t route_count;
     struct route route[routes_per_op_max];
-    struct text claim;        /* key that this operation claims; empty: none */
-    struct arena *arena;      /* of the operation; the runner hands it on */
+    struct text claim;   /* key that this operation claims; empty: none */
+    struct arena *arena; /* of the operation; the runner hands it on */
     /*
      * The use case: store_load, flow, store_write. May be called again from the start (the arena is
-     * rewound to where it stood at store_submit). A refusal is OK with nothing written. Not called when
-     * the claim exists: then `existing` holds the record.
+     * rewound to where it stood at store_submit). A refusal is OK with nothing written. Not called
+     * when the claim exists: then `existing` holds the record.
      */
     enum code (*run)(struct tx *tx, struct op *op, struct err *err);
     void (*done)(struct op *op);
-    void *context;            /* the submitter's */
+    void *context; /* the submitter's */
     /* Results, valid in done(). */
     enum code code;
     struct err err;
-    bool repeat;              /* the claim existed */
+    bool repeat; /* the claim existed */
     uint64_t existing_owner, existing_op;
-    struct text existing;     /* the record's body */
-    uint32_t batch;           /* how many operations shared the transaction */
+    struct text existing; /* the record's body */
+    uint32_t batch;       /* how many operations shared the transaction */
     /* The runner's own. */
     struct op *next;
     struct arena_mark mark;
+    struct waiter *waiter;
 };
 
 struct store_options {
-    const char *path;         /* SQLite: the file */
-    uint64_t cache_bytes;     /* SQLite page cache of the writer (0: 64 MiB) */
-    uint32_t readers;         /* reader threads (0: 1) */
-    uint32_t batch_max;       /* operations in one commit (0: 512) */
-    uint64_t wal_cap_bytes;   /* the gate's cap (0: 256 MiB) */
-    bool create;              /* make the file and the schema if they are missing */
-    bool inline_runner;       /* no threads: store_submit() runs and answers before it returns */
+    const char *path;       /* SQLite: the file */
+    uint64_t cache_bytes;   /* SQLite page cache of the writer (0: 64 MiB) */
+    uint32_t readers;       /* reader threads (0: 1) */
+    uint32_t batch_max;     /* operations in one commit (0: 512) */
+    uint64_t wal_cap_bytes; /* the gate's cap (0: 256 MiB) */
+    bool create;            /* make the file and the schema if they are missing */
+    bool inline_runner;     /* no threads: store_submit() runs and answers before it returns */
+    /*
+     * The disk failed under a commit: what it holds is unknown, and only a new start can tell.
+     * NULL: the text goes to stderr and the process aborts. If it returns, operations in doubt are
+     * answered CODE_UNKNOWN, all later ones CODE_IO.
+     */
+    void (*fatal)(void *context, const struct err *err);
+    void *fatal_context;
 };
 
-KOP_MUST_CHECK enum code store_open_sqlite(const struct store_options *options, struct store **store,
-                                           struct err *err);
-KOP_MUST_CHECK enum code store_open_memory(const struct store_options *options, struct store **store,
-                                           struct err *err);
+KOP_MUST_CHECK enum code store_open_sqlite(const struct store_options *options,
+                                           struct store **store, struct err *err);
+KOP_MUST_CHECK enum code store_open_memory(const struct store_options *options,
+                                           struct store **store, struct err *err);
 /* Answers what was submitted, then closes. */
 void store_close(struct store *store);
 
-/* Hand an operation over. CODE_BUSY when the queue is full (ops_in_flight_max): done() is not called then. */
+/*
+ * Hand an operation over. CODE_BUSY when the queue is full (ops_in_flight_max): done() is not
+ * called then.
+ */
 KOP_MUST_CHECK enum code store_submit(struct store *store, struct op *op, struct err *err);
 
-/* Submit and wait; not from the store's own threads. Returns op->code. For jobs, the command line, tests. */
+/*
+ * Submit and wait (op->done is not called); not from the store's own threads. Returns op->code. For
+ * jobs, the command line, tests.
+ */
 KOP_MUST_CHECK enum code store_run(struct store *store, struct op *op, struct err *err);
 
 /* ---- inside run() ---- */
@@ -93,22 +110,28 @@ KOP_MUST_CHECK enum code store_run(struct store *store, struct op *op, struct er
 KOP_MUST_CHECK enum code store_load(struct tx *tx, const struct needs *needs, struct arena *arena,
                                     struct view *view, struct err *err);
 /* Write everything of `changes` and the operation's claim. */
-KOP_MUST_CHECK enum code store_write(struct tx *tx, const struct op *op, const struct changes *changes,
-                                     struct err *err);
+KOP_MUST_CHECK enum code store_write(struct tx *tx, const struct op *op,
+                                     const struct changes *changes, struct err *err);
 /* A point read of the directory beyond the routes. */
-KOP_MUST_CHECK enum code store_find(struct tx *tx, struct text key, struct directory_row *row, bool *found,
-                                    struct err *err);
-KOP_MUST_CHECK enum code store_put_directory(struct tx *tx, const struct directory_row *row, struct err *err);
+KOP_MUST_CHECK enum code store_find(struct tx *tx, struct text key, struct directory_row *row,
+                                    bool *found, struct err *err);
+KOP_MUST_CHECK enum code store_put_directory(struct tx *tx, const struct directory_row *row,
+                                             struct err *err);
 
 /* Lists, paged by key: rows after the given key, at most `limit`; `*count` fewer means the end. */
-KOP_MUST_CHECK enum code store_list_owners(struct tx *tx, uint64_t after, uint32_t limit, struct arena *arena,
-                                           struct owner **owner, uint32_t *count, struct err *err);
-/* Owners whose next_due <= due, by id, looking at no more than `scan` rows; `*last` is where it stopped,
- * 0 at the end. */
-KOP_MUST_CHECK enum code store_list_due(struct tx *tx, uint64_t after, unix_ms due, uint32_t scan, uint64_t *ids,
-                                        uint32_t cap, uint32_t *count, uint64_t *last, struct err *err);
-KOP_MUST_CHECK enum code store_list_movements(struct tx *tx, uint64_t owner_id, uint32_t after, uint32_t limit,
-                                              struct arena *arena, struct movement **movement, uint32_t *count,
+KOP_MUST_CHECK enum code store_list_owners(struct tx *tx, uint64_t after, uint32_t limit,
+                                           struct arena *arena, struct owner **owner,
+                                           uint32_t *count, struct err *err);
+/*
+ * Owners whose next_due <= due, by id, looking at no more than `scan` rows; `*last` is where it
+ * stopped, 0 at the end.
+ */
+KOP_MUST_CHECK enum code store_list_due(struct tx *tx, uint64_t after, unix_ms due, uint32_t scan,
+                                        uint64_t *ids, uint32_t cap, uint32_t *count,
+                                        uint64_t *last, struct err *err);
+KOP_MUST_CHECK enum code store_list_movements(struct tx *tx, uint64_t owner_id, uint32_t after,
+                                              uint32_t limit, struct arena *arena,
+                                              struct movement **movement, uint32_t *count,
                                               struct err *err);
 struct receipt_row {
     uint64_t owner_id, op_id;
@@ -116,10 +139,12 @@ struct receipt_row {
     struct text body;
 };
 /* A record by its operation; newest first with `before` (0: from the newest) for one owner. */
-KOP_MUST_CHECK enum code store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id, struct arena *arena,
-                                           struct receipt_row *row, bool *found, struct err *err);
+KOP_MUST_CHECK enum code store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id,
+                                           struct arena *arena, struct receipt_row *row,
+                                           bool *found, struct err *err);
 KOP_MUST_CHECK enum code store_list_members(struct tx *tx, uint64_t owner_id, struct arena *arena,
-                                            struct member_row **member, uint32_t *count, struct err *err);
+                                            struct member_row **member, uint32_t *count,
+                                            struct err *err);
 
 /* ---- plain rows of back-office tables (config, person, local), generated from schema.def ---- */
 
@@ -143,13 +168,17 @@ struct cell {
 struct row {
     struct cell cell[columns_per_table_max]; /* in the order of schema.def */
 };
-KOP_MUST_CHECK enum code store_get(struct tx *tx, enum table table, const struct row *key, struct arena *arena,
-                                   struct row *row, bool *found, struct err *err);
-KOP_MUST_CHECK enum code store_put(struct tx *tx, enum table table, const struct row *row, struct err *err);
-KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const struct row *key, struct err *err);
+KOP_MUST_CHECK enum code store_get(struct tx *tx, enum table table, const struct row *key,
+                                   struct arena *arena, struct row *row, bool *found,
+                                   struct err *err);
+KOP_MUST_CHECK enum code store_put(struct tx *tx, enum table table, const struct row *row,
+                                   struct err *err);
+KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const struct row *key,
+                                      struct err *err);
 /* Rows in key order after `after` (NULL: from the first), at most `limit`. */
-KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struct row *after, uint32_t limit,
-                                    struct arena *arena, struct row **rows, uint32_t *count, struct err *err);
+KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struct row *after,
+                                    uint32_t limit, struct arena *arena, struct row **rows,
+                                    uint32_t *count, struct err *err);
 
 /* Figures for /metrics. */
 struct store_stats {
@@ -158,13 +187,19 @@ struct store_stats {
 };
 void store_read_stats(struct store *store, struct store_stats *stats);
 
-/* A consistent copy into `path` while it serves (slices on the writer's connection). SQLite only. */
+/*
+ * A consistent copy into `path` while it serves (slices on the writer's connection). SQLite only.
+ */
 KOP_MUST_CHECK enum code store_backup(struct store *store, const char *path, struct err *err);
 
-/* Bulk loading with no other user (import --offline): rows in key order, one transaction in all, no claims. */
+/*
+ * Bulk loading with no other user (import --offline): rows in key order, one transaction in all, no
+ * claims.
+ */
 struct bulk;
 KOP_MUST_CHECK enum code store_bulk_begin(struct store *store, struct bulk **bulk, struct err *err);
-KOP_MUST_CHECK enum code store_bulk_put(struct bulk *bulk, enum table table, const struct row *row, struct err *err);
+KOP_MUST_CHECK enum code store_bulk_put(struct bulk *bulk, enum table table, const struct row *row,
+                                        struct err *err);
 KOP_MUST_CHECK enum code store_bulk_end(struct bulk *bulk, struct err *err);
 
 #endif

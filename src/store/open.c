@@ -1,0 +1,88 @@
+/*
+ * open.c - opening a store: statements, the first connection, the runner.
+ *
+ * Owns:      struct ground; which backend belongs to which store_open_*().
+ * Must not:  run operations.
+ * Tests:     tests/contract/test_store.c
+ */
+#include "store/runner.h"
+
+#include <stdlib.h>
+
+enum { ground_block_bytes = 64 << 10, ground_bytes_max = 1 << 20 };
+
+static void *
+take(void *context, size_t size)
+{
+    (void)context;
+    return malloc(size);
+}
+
+static void
+give_back(void *context, void *block, size_t size)
+{
+    (void)context;
+    (void)size;
+    free(block);
+}
+
+enum code
+ground_new(enum dialect dialect, struct ground **out, struct err *err)
+{
+    static const struct arena_source source = { .take = take, .give_back = give_back };
+    struct ground *ground = calloc(1, sizeof *ground);
+
+    if (ground == NULL)
+        return err_set(err, CODE_NO_MEMORY, "no memory to open a store");
+    arena_init(&ground->arena, source, ground_block_bytes, ground_bytes_max);
+    enum code rc = schema_build(&ground->schema, dialect, &ground->arena, err);
+    if (rc) {
+        ground_free(ground);
+        return rc;
+    }
+    *out = ground;
+    return OK;
+}
+
+void
+ground_free(struct ground *ground)
+{
+    if (ground == NULL)
+        return;
+    arena_release(&ground->arena);
+    free(ground);
+}
+
+enum code
+store_open_sqlite(const struct store_options *options, struct store **store, struct err *err)
+{
+    struct ground *ground;
+    struct backend *writer;
+
+    enum code rc = ground_new(DIALECT_SQLITE, &ground, err);
+    if (rc)
+        return rc;
+    rc = sqlite_open(options, &ground->schema, &writer, err);
+    if (rc) {
+        ground_free(ground);
+        return rc;
+    }
+    return store_start(options, ground, writer, store, err);
+}
+
+enum code
+store_open_memory(const struct store_options *options, struct store **store, struct err *err)
+{
+    struct ground *ground;
+    struct backend *writer;
+
+    enum code rc = ground_new(DIALECT_POSTGRESQL, &ground, err);
+    if (rc)
+        return rc;
+    rc = memory_open(&ground->schema, &writer, err);
+    if (rc) {
+        ground_free(ground);
+        return rc;
+    }
+    return store_start(options, ground, writer, store, err);
+}

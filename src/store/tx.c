@@ -1,0 +1,344 @@
+/*
+ * tx.c - rows of back-office tables, the directory, routes and the claim inside a transaction.
+ *
+ * Owns:      every statement of an operation goes through tx_run(); what waits for the end.
+ * Must not:  begin, commit or roll back; know how a row of the book is encoded (book.c).
+ * Invariant: tx->wrote is set before the first statement that writes, so that the runner knows
+ *            whether a failure needs a rollback. An operation of ACCESS_READ never writes.
+ * Cost:      an operation of a member: one point read for each route, one for the claim.
+ * Tests:     tests/contract/test_store.c, tests/unit/store/test_statement_lint.c
+ */
+#include "store/tx_run.h"
+
+#include "base/mem.h"
+
+static struct cell
+number(uint64_t value)
+{
+    return (struct cell){ .number = (int64_t)value };
+}
+
+static struct cell
+piece(struct text text)
+{
+    return (struct cell){ .text = text };
+}
+
+enum code
+backend_run_one(struct backend *backend, enum table table, enum verb verb, const struct cell *param,
+                struct arena *arena, struct query *query, struct err *err)
+{
+    *query = (struct query){ .table = table, .verb = verb, .param = param };
+    return backend->type->run(backend, query, 1, arena, err);
+}
+
+static bool
+verb_writes(enum verb verb)
+{
+    return verb == VERB_INSERT || verb == VERB_PUT || verb == VERB_ADVANCE || verb == VERB_DELETE;
+}
+
+enum code
+tx_run(struct tx *tx, struct query *query, uint32_t count, struct arena *arena, struct err *err)
+{
+    if (tx->overdue != NULL && tx->overdue(tx->overdue_context))
+        return err_set(err, CODE_BUSY, "the read took longer than it may, try again");
+    for (uint32_t i = 0; i < count; i++) {
+        if (!verb_writes(query[i].verb))
+            continue;
+        if (tx->op->access != ACCESS_WRITE)
+            return err_set(err, CODE_USAGE, "an operation that reads tried to write");
+        tx->wrote = true;
+    }
+    enum code rc = tx->backend->type->run(tx->backend, query, count, arena, err);
+    /*
+     * Rows that do not fit into the operation's arena are its own trouble, not the transaction's.
+     */
+    bool too_big = rc == CODE_NO_MEMORY && arena != NULL && arena->failed;
+    if (rc != OK && (!too_big || tx->wrote))
+        tx->broken = true;
+    return rc;
+}
+
+enum code
+tx_run_one(struct tx *tx, enum table table, enum verb verb, const struct cell *param,
+           struct arena *arena, struct query *query, struct err *err)
+{
+    *query = (struct query){ .table = table, .verb = verb, .param = param };
+    return tx_run(tx, query, 1, arena, err);
+}
+
+/* ---- routes and the claim ---- */
+
+static void
+take_route(struct route *route, const struct query *query)
+{
+    const struct cell *cell = query->cell;
+
+    route->found = query->row_count > 0;
+    if (!route->found)
+        return;
+    if (route->kind == ROUTE_CLAIM) {
+        route->owner_id = (uint64_t)cell[COL(claim, owner_id)].number;
+        route->op_id = (uint64_t)cell[COL(claim, op_id)].number;
+        return;
+    }
+    route->owner_id = (uint64_t)cell[COL(directory, owner_id)].number;
+    route->member_id = (uint64_t)cell[COL(directory, member_id)].number;
+    route->key_kind = (enum key_kind)cell[COL(directory, kind)].number;
+    route->state = (enum key_state)cell[COL(directory, state)].number;
+}
+
+/* The record that the claim names. */
+static enum code
+load_existing(struct tx *tx, const struct query *claim, struct err *err)
+{
+    struct op *op = tx->op;
+    struct query receipt;
+
+    op->repeat = true;
+    op->existing_owner = (uint64_t)claim->cell[COL(claim, owner_id)].number;
+    op->existing_op = (uint64_t)claim->cell[COL(claim, op_id)].number;
+    struct cell key[] = { number(op->existing_owner), number(op->existing_op) };
+    enum code rc = tx_run_one(tx, TABLE_receipt, VERB_GET, key, op->arena, &receipt, err);
+    if (rc)
+        return rc;
+    if (receipt.row_count > 0)
+        op->existing = receipt.cell[COL(receipt, body)].text;
+    return OK;
+}
+
+enum code
+tx_resolve(struct tx *tx, struct err *err)
+{
+    struct op *op = tx->op;
+    struct query query[routes_per_op_max + 1] = { 0 };
+    struct cell key[routes_per_op_max + 1];
+    uint32_t count = 0;
+
+    if (op->route_count > routes_per_op_max)
+        return err_set(err, CODE_LIMIT, "an operation has %u routes", (unsigned)op->route_count);
+    if (op->claim.len > claim_key_bytes_max)
+        return err_set(err, CODE_LIMIT, "a claim has %u bytes", (unsigned)op->claim.len);
+    for (; count < op->route_count; count++) {
+        const struct route *route = &op->route[count];
+        query[count].table = route->kind == ROUTE_CLAIM ? TABLE_claim : TABLE_directory;
+        key[count] = piece(route->key);
+    }
+    bool claims = op->claim.len > 0;
+    if (claims) {
+        query[count].table = TABLE_claim;
+        key[count++] = piece(op->claim);
+    }
+    if (count == 0)
+        return OK;
+    for (uint32_t i = 0; i < count; i++) {
+        query[i].verb = VERB_GET;
+        query[i].param = &key[i];
+    }
+    enum code rc = tx_run(tx, query, count, op->arena, err);
+    if (rc)
+        return err_wrap(err, "routes of an operation");
+    for (uint32_t i = 0; i < op->route_count; i++)
+        take_route(&op->route[i], &query[i]);
+    if (claims && query[count - 1].row_count > 0)
+        return load_existing(tx, &query[count - 1], err);
+    return OK;
+}
+
+/* ---- directory ---- */
+
+/* Where the row of `key` is or belongs in the list. */
+static struct late_row **
+late_place(struct tx *tx, const unsigned char *key, int *order)
+{
+    struct late_row **at = &tx->late;
+
+    *order = -1;
+    for (; *at != NULL; at = &(*at)->next) {
+        *order = memcmp(key, (*at)->row.key, directory_key_bytes);
+        if (*order <= 0)
+            return at;
+    }
+    *order = -1;
+    return at;
+}
+
+enum code
+store_put_directory(struct tx *tx, const struct directory_row *row, struct err *err)
+{
+    int order;
+
+    if (tx->op->access != ACCESS_WRITE)
+        return err_set(err, CODE_USAGE, "an operation that reads tried to write");
+    struct late_row **at = late_place(tx, row->key, &order);
+    if (order == 0) {
+        (*at)->row = *row;
+        return OK;
+    }
+    struct late_row *late = arena_new(tx->op->arena, struct late_row);
+    if (late == NULL)
+        return err_set(err, CODE_NO_MEMORY, "no memory for a directory row");
+    *late = (struct late_row){ .row = *row, .next = *at };
+    *at = late;
+    return OK;
+}
+
+enum code
+store_find(struct tx *tx, struct text key, struct directory_row *row, bool *found, struct err *err)
+{
+    struct query query;
+
+    if (key.len != directory_key_bytes)
+        return err_set(err, CODE_USAGE, "a directory key has %u bytes", (unsigned)key.len);
+    *row = (struct directory_row){ 0 };
+    int order;
+    struct late_row **at = late_place(tx, (const unsigned char *)key.ptr, &order);
+    if (order == 0) {
+        *row = (*at)->row;
+        *found = true;
+        return OK;
+    }
+    struct cell param = piece(key);
+    enum code rc = tx_run_one(tx, TABLE_directory, VERB_GET, &param, tx->op->arena, &query, err);
+    if (rc)
+        return err_wrap(err, "directory");
+    struct route route = { .kind = ROUTE_DIRECTORY };
+    take_route(&route, &query);
+    *found = route.found;
+    if (!route.found)
+        return OK;
+    memcpy(row->key, key.ptr, directory_key_bytes);
+    row->owner_id = route.owner_id;
+    row->member_id = route.member_id;
+    row->kind = route.key_kind;
+    row->state = route.state;
+    return OK;
+}
+
+enum code
+tx_write_late(struct tx *tx, struct err *err)
+{
+    struct query query;
+    enum code rc = OK;
+
+    for (struct late_row *late = tx->late; late != NULL && rc == OK; late = late->next) {
+        const struct directory_row *row = &late->row;
+        struct cell param[] = {
+            [COL(directory, key)] = piece(
+                (struct text){ (const char *)row->key, directory_key_bytes }),
+            [COL(directory, owner_id)] = number(row->owner_id),
+            [COL(directory, member_id)] = number(row->member_id),
+            [COL(directory, kind)] = number(row->kind),
+            [COL(directory, state)] = number(row->state),
+        };
+        rc = tx_run_one(tx, TABLE_directory, VERB_PUT, param, NULL, &query, err);
+    }
+    if (rc == OK && tx->claims && tx->op->claim.len > 0) {
+        struct cell param[] = {
+            [COL(claim, key)] = piece(tx->op->claim),
+            [COL(claim, owner_id)] = number(tx->claim_owner),
+            [COL(claim, op_id)] = number(tx->claim_op),
+        };
+        rc = tx_run_one(tx, TABLE_claim, VERB_INSERT, param, NULL, &query, err);
+    }
+    tx->late = NULL;
+    tx->claims = false;
+    return rc ? err_wrap(err, "directory and claim") : OK;
+}
+
+/* ---- plain rows ---- */
+
+static const struct statement *
+statement_of(struct tx *tx, enum table table, enum verb verb)
+{
+    const struct statement *statement = &tx->backend->schema->statement[table][verb];
+    return statement->sql != NULL ? statement : NULL;
+}
+
+static enum code
+not_allowed(enum table table, enum verb verb, struct err *err)
+{
+    return err_set(err, CODE_USAGE, "the table '%s' knows no %s", shape_of(table)->name,
+                   verb_name(verb));
+}
+
+/* The key's cells, in the key's order. */
+static void
+take_key(struct tx *tx, enum table table, const struct row *row, struct cell *key)
+{
+    const struct schema *schema = tx->backend->schema;
+    for (uint32_t i = 0; i < schema->key_count[table]; i++)
+        key[i] = row->cell[schema->key[table][i]];
+}
+
+enum code
+store_get(struct tx *tx, enum table table, const struct row *key, struct arena *arena,
+          struct row *row, bool *found, struct err *err)
+{
+    struct cell param[keys_per_table_max];
+    struct query query;
+
+    if (statement_of(tx, table, VERB_GET) == NULL)
+        return not_allowed(table, VERB_GET, err);
+    take_key(tx, table, key, param);
+    enum code rc = tx_run_one(tx, table, VERB_GET, param, arena, &query, err);
+    if (rc)
+        return err_wrap(err, "%s", shape_of(table)->name);
+    *found = query.row_count > 0;
+    *row = (struct row){ 0 };
+    if (*found)
+        memcpy(row->cell, query.cell, shape_of(table)->column_count * sizeof *query.cell);
+    return OK;
+}
+
+enum code
+store_put(struct tx *tx, enum table table, const struct row *row, struct err *err)
+{
+    struct query query;
+
+    if (statement_of(tx, table, VERB_PUT) == NULL)
+        return not_allowed(table, VERB_PUT, err);
+    enum code rc = tx_run_one(tx, table, VERB_PUT, row->cell, NULL, &query, err);
+    return rc ? err_wrap(err, "%s", shape_of(table)->name) : OK;
+}
+
+enum code
+store_delete(struct tx *tx, enum table table, const struct row *key, struct err *err)
+{
+    struct cell param[keys_per_table_max];
+    struct query query;
+
+    if (statement_of(tx, table, VERB_DELETE) == NULL)
+        return not_allowed(table, VERB_DELETE, err);
+    take_key(tx, table, key, param);
+    enum code rc = tx_run_one(tx, table, VERB_DELETE, param, NULL, &query, err);
+    return rc ? err_wrap(err, "%s", shape_of(table)->name) : OK;
+}
+
+enum code
+store_list(struct tx *tx, enum table table, const struct row *after, uint32_t limit,
+           struct arena *arena, struct row **rows, uint32_t *count, struct err *err)
+{
+    struct cell param[keys_per_table_max + 1] = { 0 };
+    enum verb verb = after == NULL ? VERB_FIRST : VERB_LIST;
+    uint32_t keys = after == NULL ? 0 : tx->backend->schema->key_count[table];
+    uint32_t columns = shape_of(table)->column_count;
+    struct query query;
+
+    if (statement_of(tx, table, verb) == NULL)
+        return not_allowed(table, verb, err);
+    if (after != NULL)
+        take_key(tx, table, after, param);
+    param[keys] = number(limit);
+    enum code rc = tx_run_one(tx, table, verb, param, arena, &query, err);
+    if (rc)
+        return err_wrap(err, "%s", shape_of(table)->name);
+    *count = query.row_count;
+    *rows = arena_array(arena, struct row, query.row_count);
+    if (*rows == NULL)
+        return err_set(err, CODE_NO_MEMORY, "no memory for rows of '%s'", shape_of(table)->name);
+    for (uint32_t i = 0; i < query.row_count; i++)
+        memcpy((*rows)[i].cell, query.cell + (size_t)i * columns, columns * sizeof *query.cell);
+    return OK;
+}
