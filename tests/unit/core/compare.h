@@ -23,9 +23,9 @@ typedef enum code (*recode_function)(void *context, struct text body, struct are
                                      struct buf *again);
 
 /*
- * What holds of every encoding: `body` is accepted and comes back; every proper beginning of it and
- * `body` with a byte more are CODE_CORRUPT; with random bytes changed it is CODE_CORRUPT, or it is the
- * one form of another value.
+ * What holds of every encoding: `body` is accepted and comes back; proper beginnings of it, and
+ * `body` with a byte more, are CODE_CORRUPT; with random bits changed it is CODE_CORRUPT, or it is
+ * the one form of another value.
  */
 void try_body(struct text body, struct random64 *random, recode_function recode, void *context);
 

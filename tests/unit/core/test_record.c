@@ -121,7 +121,7 @@ static void records_round_trip(void **state)
     arena_release(&arena);
 }
 
-/* 6 000.00 + 4 000.00, 2 000 points at level 1: 1 200.00 / 800.00, money 8 000.00, 240.00 earned. */
+/* 6 000.00 + 4 000.00, paid with 2 000 points: 1 200.00 / 800.00, money 8 000.00, earns 240.00. */
 static void make_purchase(struct record *record, struct line line[2], struct line_result result[2],
                           struct effect effect[4], struct redemption *redemption)
 {

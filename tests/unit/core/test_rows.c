@@ -130,7 +130,7 @@ static void refuses_disorder(void **state)
         { "all spent", { 1, 0, 0, 0, 0, 0, 0, 0, 1, 16, 3, 1, 9, 9, 0, 1, 77 }, 17, false },
         { "8 of 9 spent", { 1, 0, 0, 0, 0, 0, 0, 0, 1, 16, 3, 1, 9, 8, 0, 1, 77 }, 17, true },
         { "too much held", { 1, 0, 0, 0, 0, 0, 0, 0, 1, 32, 3, 1, 9, 10, 0, 1, 77 }, 17, false },
-        { "a version that is 0", { 1, 0, 0, 0, 0, 0, 0, 0, 1, 8, 3, 1, 9, 0, 1, 77, 0 }, 17, false },
+        { "version 0", { 1, 0, 0, 0, 0, 0, 0, 0, 1, 8, 3, 1, 9, 0, 1, 77, 0 }, 17, false },
     };
     struct arena arena = unit_arena();
 
