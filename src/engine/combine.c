@@ -5,7 +5,8 @@
  * Must not:  know what a discount or an earning is: the rules' own functions push their shares.
  * Invariant: after a node, e->price is what it was before it; what the node gives is the top of the
  *            two stacks, and no line gives more than price - floor (earnings take nothing).
- * Cost:      O(candidates * lines + nodes between them); nothing depends on the document's order.
+ * Cost:      O(candidates * lines), and O(candidates * depth) for finding them in the tree; nothing
+ *            depends on the document's order.
  * Tests:     tests/tables/evaluate/, tests/unit/engine/test_evaluate_random.c
  *
  * Each child is computed on top of the stacks. A group that chooses keeps the best child so far at
@@ -16,6 +17,7 @@
 
 #include "base/mem.h"
 #include "engine/trace.h"
+#include "engine/tree_index.h"
 
 struct walk {
     struct evaluation *e;
@@ -125,16 +127,21 @@ static void move_down(struct walk *walk, struct mark to, struct mark from)
 
 static amount run_node(struct walk *walk, uint32_t node, uint32_t first, uint32_t end);
 
-/* The next child that has candidates, from candidate `*at` on: it and the end of its candidates. */
-static uint32_t next_child(const struct walk *walk, uint32_t after, uint32_t *at, uint32_t end)
+/* The child of `node` that holds candidate `*at`; `*at` goes on to the first that it does not. */
+static uint32_t next_child(const struct walk *walk, uint32_t node, uint32_t *at, uint32_t end)
 {
-    const struct tree_node *node = walk->tree->node;
-    uint32_t child = after;
+    const struct tree *tree = walk->tree;
+    uint32_t leaf = walk->candidate[*at];
+    uint32_t child = node + 1;
 
     assert(*at < end);
-    while (node[child].next <= walk->candidate[*at])
-        child = node[child].next;
-    while (*at < end && walk->candidate[*at] < node[child].next)
+    if (tree->index != NULL) {
+        child = tree_index_child(tree, node, leaf);
+    } else {
+        while (tree->node[child].next <= leaf)
+            child = tree->node[child].next;
+    }
+    while (*at < end && walk->candidate[*at] < tree->node[child].next)
         ++*at;
     return child;
 }
@@ -148,10 +155,10 @@ static amount run_choice(struct walk *walk, uint32_t node, uint32_t first, uint3
     uint32_t trace = e->decision->trace_count;
     amount best = 0;
 
-    for (uint32_t at = first, child = node + 1; at < end;) {
+    for (uint32_t at = first; at < end;) {
         uint32_t from = at;
         struct mark top = mark(walk);
-        child = next_child(walk, child, &at, end);
+        uint32_t child = next_child(walk, node, &at, end);
         amount benefit = run_node(walk, child, from, at);
         bool wins = best == 0 || (op == TREE_MAX && benefit > best) ||
                     (op == TREE_MIN && benefit < best);
@@ -194,10 +201,10 @@ static amount run_multiply(struct walk *walk, uint32_t node, uint32_t first, uin
     struct mark bottom = mark(walk);
     amount total = 0;
 
-    for (uint32_t at = first, child = node + 1; at < end;) {
+    for (uint32_t at = first; at < end;) {
         uint32_t from = at;
         struct mark top = mark(walk);
-        child = next_child(walk, child, &at, end);
+        uint32_t child = next_child(walk, node, &at, end);
         total = add(walk->e, total, run_node(walk, child, from, at));
         move_prices(walk, top.share, -1);
     }
@@ -237,9 +244,9 @@ static amount run_sum(struct walk *walk, uint32_t node, uint32_t first, uint32_t
     struct mark bottom = mark(walk);
     amount total = 0;
 
-    for (uint32_t at = first, child = node + 1; at < end;) {
+    for (uint32_t at = first; at < end;) {
         uint32_t from = at;
-        child = next_child(walk, child, &at, end);
+        uint32_t child = next_child(walk, node, &at, end);
         total = add(walk->e, total, run_node(walk, child, from, at));
     }
     return walk->takes ? cut_to_room(walk, bottom) : total;
@@ -260,21 +267,42 @@ static amount run_node(struct walk *walk, uint32_t node, uint32_t first, uint32_
     }
 }
 
+/* Every leaf of a tree. */
+static bool all_leaves(struct evaluation *e, const struct tree *tree, const uint32_t **leaf,
+                       uint32_t *count)
+{
+    uint32_t *all = arena_array(e->arena, uint32_t, tree->count);
+
+    *count = 0;
+    for (uint32_t i = 0; i < tree->count && all != NULL; i++) {
+        if (tree->node[i].op == TREE_RULE)
+            all[(*count)++] = i;
+    }
+    *leaf = all;
+    assert(all == NULL || *count == tree->node[0].rules);
+    return all != NULL;
+}
+
 bool combine_candidates(struct evaluation *e, const struct tree *tree, struct candidates *out)
 {
     struct condition_failure failure;
+    bool whole = tree->index == NULL || e->wish == TRACE_FULL;
+    const uint32_t *leaf;
+    uint32_t count;
 
-    out->count = 0;
-    out->node = arena_array(e->arena, uint32_t, tree->count);
-    out->met = arena_array(e->arena, bool, tree->count);
+    *out = (struct candidates){ 0 };
+    e->no_memory |= whole ? !all_leaves(e, tree, &leaf, &count)
+                          : !tree_index_leaves(e, tree, &leaf, &count);
+    if (e->no_memory)
+        return false;
+    out->node = arena_array(e->arena, uint32_t, count);
+    out->met = arena_array(e->arena, bool, count);
     if (out->node == NULL || out->met == NULL) {
         e->no_memory = true;
         return false;
     }
-    for (uint32_t i = 0; i < tree->count; i++) {
-        if (tree->node[i].op != TREE_RULE)
-            continue;
-        int32_t number = tree->node[i].rule;
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t number = tree->node[leaf[i]].rule;
         assert((uint32_t)number < e->plan->rule_count);
         const struct rule *rule = &e->plan->rule[number];
         if (e->event->occurred_at < rule->valid_from || e->event->occurred_at >= rule->valid_until)
@@ -282,7 +310,7 @@ bool combine_candidates(struct evaluation *e, const struct tree *tree, struct ca
         else if (!condition_test(&e->context, rule->when, &failure))
             trace_failed(e, number, -1, &failure);
         else
-            out->node[out->count++] = i;
+            out->node[out->count++] = leaf[i];
     }
     return !e->no_memory;
 }

@@ -10,6 +10,8 @@
  */
 #include "engine/compile.h"
 
+#include "engine/tree_index.h"
+
 enum { scratch_block_bytes = 64 * 1024, timezone_bytes_max = 64, programme_id_bytes_max = 64 };
 
 static const char *const top_fields[] = {
@@ -152,8 +154,11 @@ compile_all(struct compiler *compiler, struct text tzif)
     if (compile_failed(compiler))
         return;
     compile_combination(compiler);
-    if (!compile_failed(compiler) && compiler->problems->count == 0)
-        compile_needs(compiler->plan);
+    if (compile_failed(compiler) || compiler->problems->count > 0)
+        return;
+    compile_needs(compiler->plan);
+    if (!tree_index_build(compiler->plan, compiler->arena))
+        assert(compile_failed(compiler));
 }
 
 /* The tree's arena: a new one over the same source, or the plan's own where that has no source. */

@@ -84,7 +84,11 @@ enum evaluate_mode {
 };
 
 /* How much of the trace is wanted. */
-enum trace_wish { TRACE_NOTHING, TRACE_DEFAULT };
+enum trace_wish {
+    TRACE_NOTHING,
+    TRACE_DEFAULT, /* of large programmes, only rules that what the event names can reach */
+    TRACE_FULL,    /* every rule of the event's kind: evaluates without the index */
+};
 
 /*
  * Decide a purchase or another event. `event` is normalised. Writes `decision` (arrays in the

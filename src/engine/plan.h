@@ -71,12 +71,15 @@ struct tree_node {
     uint32_t rules;   /* rules in the subtree */
 };
 
+struct tree_index;
+
 /* The tree of one event kind and scope (earn: and currency). count 0: no such rules. */
 struct tree {
     uint32_t count;
     struct tree_node *node;
     uint8_t currency_index; /* earn: position in terms; else 0 */
     uint32_t depth;         /* most nodes from the root to a leaf, 0 if empty */
+    const struct tree_index *index; /* tree_index.h; NULL: the tree is small and walked whole */
 };
 
 /* What one kind of event evaluates. */

@@ -62,7 +62,7 @@ static amount check_stated(struct evaluation *e, enum payment_kind kind, amount 
         amount before = sum;
         sum += e->event->payment[i].money;
         if (sum > due && before <= due && e->mode == EVALUATE_ORDINARY)
-            evaluation_refuse(e, OUTCOME_PAYMENT_TOO_LARGE, due, "payment", i, "amount");
+            evaluation_refuse(e, OUTCOME_PAYMENT_TOO_LARGE, due, "payments", i, "amount");
     }
     assert(due >= 0);
     return sum < due ? sum : due;
