@@ -4,7 +4,7 @@
  * Owns:      the forms that codec.h names.
  * Must not:  read past a failure: a failed reader gives zeros.
  * Cost:      a few instructions a value.
- * Tests:     tests/unit/core/test_codec.c
+ * Tests:     tests/unit/core/test_rows.c (shared_forms), tests/fuzz/fuzz_record.c
  *
  * Instant: whole minutes m as zigzag(m) * 2, other milliseconds t as zigzag(t) * 2 + 1. The code 1
  * would be t = 0, which is a whole minute, so it stands for TIME_NONE.

@@ -1,8 +1,8 @@
 /*
  * fuzz_record.c - no bytes break the decoders of stored bodies, and each value has one form.
  *
- * Owns:      the comparison: what a decoder accepts, its encoder writes back byte for byte. The first
- *            byte of an input chooses the decoder, the second the size of the terms.
+ * Owns:      the comparison: what a decoder accepts, its encoder writes back byte for byte. The
+ *            first byte of an input chooses the decoder, the second the size of the terms.
  * Must not:  keep anything between two inputs.
  */
 #include <stdlib.h>
