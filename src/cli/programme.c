@@ -4,7 +4,7 @@
  * Owns:      reading the files and printing what the service answers.
  * Tests:     tests/stories/
  */
-#include "cli/cli.h"
+#include "cli/replay.h"
 
 #include "base/json_write.h"
 #include "engine/engine.h"

@@ -30,6 +30,23 @@ static const struct option options[] = {
     {0},
 };
 
+static void
+stop_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+}
+
+void
+serve_block_signals(void)
+{
+    sigset_t signals;
+
+    stop_signals(&signals);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
 int
 serve_until_stopped(struct book *book, const struct serve_wish *wish)
 {
@@ -47,10 +64,6 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
     sigset_t signals;
     int which;
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: all of them inherit it */
     if (api_start(&api_options, &api, &err))
         return complain(&err);
     if (wish->daily && daily_job_start(book->service, &daily, &err)) {
@@ -60,6 +73,7 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
     }
     if (wish->listening)
         wish->listening(wish->context, api_port(api));
+    stop_signals(&signals);
     sigwait(&signals, &which);
     fprintf(stderr, "kopilka: stopping\n");
     daily_job_stop(daily);
@@ -112,11 +126,7 @@ run(const struct arguments *arguments)
     struct book book;
     struct err err;
 
-    sigset_t signals; /* the store's threads must not take the signals that stop the server */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    serve_block_signals();
     serve.log = open_log(argument(arguments, "log", NULL), &err);
     if (serve.log == -2)
         return complain(&err);

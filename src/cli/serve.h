@@ -18,6 +18,9 @@ struct serve_wish {
     void *context;
 };
 
+/* Keep SIGTERM and SIGINT for serve_until_stopped(): before the book is opened, for every thread inherits it. */
+void serve_block_signals(void);
+
 /* Serves, stops on SIGTERM or SIGINT, closes the book. The program's exit status. */
 int serve_until_stopped(struct book *book, const struct serve_wish *wish);
 

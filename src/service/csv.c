@@ -1,0 +1,327 @@
+/*
+ * csv.c - reading tables of text: rows, columns by name, from a file that may be gzipped.
+ *
+ * Owns:      see csv.h. zlib reads plain files as well as gzipped ones.
+ * Invariant: one row in memory at a time, at most csv_row_bytes_max.
+ * Tests:     tests/unit/service/test_csv.c, tests/fuzz/fuzz_csv.c
+ */
+#include "service/csv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+struct field {
+    uint32_t from, len; /* into `cooked` */
+};
+
+struct csv {
+    gzFile file;
+    uint64_t total, row;
+    char delimiter;
+    char *raw, *cooked, *header;
+    uint32_t raw_len, cooked_len;
+    struct field field[csv_columns_max], column[csv_columns_max];
+    uint32_t field_count, column_count;
+    const char *problem;
+    bool at_end;
+};
+
+/* CP1251's upper half, 0x80..0xFF, as Unicode (source: the Unicode consortium's mapping table). */
+static const uint16_t cp1251[128] = {
+    0x402, 0x403, 0x201A, 0x453, 0x201E, 0x2026, 0x2020, 0x2021, 0x20AC, 0x2030, 0x409, 0x2039,
+    0x40A, 0x40C, 0x40B, 0x40F, 0x452, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+    0xFFFD, 0x2122, 0x459, 0x203A, 0x45A, 0x45C, 0x45B, 0x45F, 0xA0, 0x40E, 0x45E, 0x408,
+    0xA4, 0x490, 0xA6, 0xA7, 0x401, 0xA9, 0x404, 0xAB, 0xAC, 0xAD, 0xAE, 0x407,
+    0xB0, 0xB1, 0x406, 0x456, 0x491, 0xB5, 0xB6, 0xB7, 0x451, 0x2116, 0x454, 0xBB,
+    0x458, 0x405, 0x455, 0x457, 0x410, 0x411, 0x412, 0x413, 0x414, 0x415, 0x416, 0x417,
+    0x418, 0x419, 0x41A, 0x41B, 0x41C, 0x41D, 0x41E, 0x41F, 0x420, 0x421, 0x422, 0x423,
+    0x424, 0x425, 0x426, 0x427, 0x428, 0x429, 0x42A, 0x42B, 0x42C, 0x42D, 0x42E, 0x42F,
+    0x430, 0x431, 0x432, 0x433, 0x434, 0x435, 0x436, 0x437, 0x438, 0x439, 0x43A, 0x43B,
+    0x43C, 0x43D, 0x43E, 0x43F, 0x440, 0x441, 0x442, 0x443, 0x444, 0x445, 0x446, 0x447,
+    0x448, 0x449, 0x44A, 0x44B, 0x44C, 0x44D, 0x44E, 0x44F,
+};
+
+/* Read one physical row (line ends inside quotes belong to it) into `raw`. false at the end. */
+static bool
+read_raw(struct csv *csv)
+{
+    bool quoted = false, any = false;
+    int c;
+
+    csv->raw_len = 0;
+    while ((c = gzgetc(csv->file)) != -1) {
+        any = true;
+        if (c == '"')
+            quoted = !quoted;
+        if (c == '\n' && !quoted)
+            break;
+        if (csv->raw_len == csv_row_bytes_max) {
+            csv->problem = "the row is longer than 1 MiB";
+            continue;
+        }
+        csv->raw[csv->raw_len++] = (char)c;
+    }
+    if (quoted && !csv->problem)
+        csv->problem = "a quote is not closed";
+    if (csv->raw_len && csv->raw[csv->raw_len - 1] == '\r')
+        csv->raw_len--;
+    return any;
+}
+
+/* CP1251 to UTF-8, in place of `raw`; `cooked` is the scratch. At most three bytes for one. */
+static void
+decode_cp1251(struct csv *csv)
+{
+    uint32_t out = 0;
+
+    for (uint32_t i = 0; i < csv->raw_len; i++) {
+        unsigned char byte = (unsigned char)csv->raw[i];
+        uint32_t point = byte < 0x80 ? byte : cp1251[byte - 0x80];
+        if (point < 0x80) {
+            csv->cooked[out++] = (char)point;
+        } else if (point < 0x800) {
+            csv->cooked[out++] = (char)(0xC0 | point >> 6);
+            csv->cooked[out++] = (char)(0x80 | (point & 63));
+        } else {
+            csv->cooked[out++] = (char)(0xE0 | point >> 12);
+            csv->cooked[out++] = (char)(0x80 | (point >> 6 & 63));
+            csv->cooked[out++] = (char)(0x80 | (point & 63));
+        }
+    }
+    if (out > csv_row_bytes_max) {
+        csv->problem = "the row is longer than 1 MiB";
+        return;
+    }
+    memcpy(csv->raw, csv->cooked, out);
+    csv->raw_len = out;
+}
+
+/* Split `raw` into fields, unquoted into `cooked`. */
+static void
+split_raw(struct csv *csv)
+{
+    uint32_t at = 0;
+
+    csv->field_count = csv->cooked_len = 0;
+    do {
+        if (csv->field_count == csv_columns_max) {
+            csv->problem = "more columns than 64";
+            return;
+        }
+        struct field *field = &csv->field[csv->field_count++];
+        field->from = csv->cooked_len;
+        if (at < csv->raw_len && csv->raw[at] == '"') {
+            for (at++; at < csv->raw_len; at++) {
+                if (csv->raw[at] == '"' && !(at + 1 < csv->raw_len && csv->raw[++at] == '"'))
+                    break;
+                csv->cooked[csv->cooked_len++] = csv->raw[at];
+            }
+            if (at < csv->raw_len && csv->raw[at] == '"')
+                at++; /* the closing quote ended the row */
+            if (at < csv->raw_len && csv->raw[at] != csv->delimiter)
+                csv->problem = "text after a closing quote";
+        }
+        for (; at < csv->raw_len && csv->raw[at] != csv->delimiter; at++)
+            csv->cooked[csv->cooked_len++] = csv->raw[at];
+        field->len = csv->cooked_len - field->from;
+    } while (at++ < csv->raw_len);
+}
+
+static char
+guess_delimiter(const struct csv *csv)
+{
+    static const char candidates[] = {',', ';', '\t'};
+    uint32_t best = 0;
+    char chosen = ',';
+
+    for (size_t c = 0; c < sizeof(candidates); c++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < csv->raw_len; i++)
+            count += csv->raw[i] == candidates[c];
+        if (count > best) {
+            best = count;
+            chosen = candidates[c];
+        }
+    }
+    return chosen;
+}
+
+static enum code
+read_header(struct csv *csv, const char *path, struct err *err)
+{
+    if (!read_raw(csv) || csv->problem)
+        return err_set(err, CODE_SYNTAX, "'%s' has no header", path);
+    if (csv->raw_len >= 3 && memcmp(csv->raw, "\xEF\xBB\xBF", 3) == 0) {
+        memmove(csv->raw, csv->raw + 3, csv->raw_len - 3);
+        csv->raw_len -= 3;
+    }
+    if (!text_is_utf8((struct text){csv->raw, csv->raw_len}))
+        decode_cp1251(csv);
+    csv->delimiter = guess_delimiter(csv);
+    split_raw(csv);
+    if (csv->problem)
+        return err_set(err, CODE_SYNTAX, "the header of '%s': %s", path, csv->problem);
+    csv->header = malloc(csv->cooked_len + 1);
+    if (!csv->header)
+        return err_set(err, CODE_NO_MEMORY, "no memory to read '%s'", path);
+    memcpy(csv->header, csv->cooked, csv->cooked_len);
+    memcpy(csv->column, csv->field, sizeof(csv->column));
+    csv->column_count = csv->field_count;
+    for (uint32_t i = 0; i < csv->column_count; i++) {
+        struct text name = csv_header(csv, i);
+        if (name.len == 0)
+            return err_set(err, CODE_SYNTAX, "column %u of '%s' has no name", i + 1, path);
+        for (uint32_t j = 0; j < i; j++)
+            if (text_equal(name, csv_header(csv, j)))
+                return err_set(err, CODE_SYNTAX, "column '%.*s' of '%s' comes twice", (int)name.len,
+                               name.ptr, path);
+    }
+    return OK;
+}
+
+enum code
+csv_open(const char *path, struct csv **csv, struct err *err)
+{
+    struct csv *made = calloc(1, sizeof(*made));
+    struct stat stat_buf;
+
+    if (!made)
+        return err_set(err, CODE_NO_MEMORY, "no memory to read '%s'", path);
+    made->raw = malloc(csv_row_bytes_max + 3);
+    made->cooked = malloc(3 * (size_t)csv_row_bytes_max + 3);
+    made->file = gzopen(path, "rb");
+    if (!made->raw || !made->cooked || !made->file || stat(path, &stat_buf) != 0) {
+        enum code rc = err_set(err, CODE_IO, "cannot read '%s': %s", path, strerror(errno));
+        csv_close(made);
+        return rc;
+    }
+    gzbuffer(made->file, 1 << 17);
+    made->total = (uint64_t)stat_buf.st_size;
+    enum code rc = read_header(made, path, err);
+    if (rc) {
+        csv_close(made);
+        return rc;
+    }
+    *csv = made;
+    return OK;
+}
+
+void
+csv_close(struct csv *csv)
+{
+    if (!csv)
+        return;
+    if (csv->file)
+        gzclose(csv->file);
+    free(csv->raw);
+    free(csv->cooked);
+    free(csv->header);
+    free(csv);
+}
+
+uint32_t
+csv_column_count(const struct csv *csv)
+{
+    return csv->column_count;
+}
+
+struct text
+csv_header(const struct csv *csv, uint32_t column)
+{
+    return (struct text){csv->header + csv->column[column].from, csv->column[column].len};
+}
+
+int
+csv_column(const struct csv *csv, const char *name)
+{
+    for (uint32_t i = 0; i < csv->column_count; i++)
+        if (text_equal(csv_header(csv, i), text_of(name)))
+            return (int)i;
+    return -1;
+}
+
+enum csv_result
+csv_next(struct csv *csv)
+{
+    csv->problem = NULL;
+    if (csv->at_end || !read_raw(csv)) {
+        csv->at_end = true;
+        return CSV_END;
+    }
+    csv->row++;
+    if (csv->problem)
+        return CSV_BROKEN;
+    if (!text_is_utf8((struct text){csv->raw, csv->raw_len}))
+        decode_cp1251(csv);
+    if (!csv->problem)
+        split_raw(csv);
+    if (!csv->problem && csv->field_count != csv->column_count)
+        csv->problem = "the number of fields differs from the header's";
+    return csv->problem ? CSV_BROKEN : CSV_ROW;
+}
+
+struct text
+csv_field(const struct csv *csv, int column)
+{
+    if (column < 0 || (uint32_t)column >= csv->field_count)
+        return (struct text){0};
+    return (struct text){csv->cooked + csv->field[column].from, csv->field[column].len};
+}
+
+struct text
+csv_raw(const struct csv *csv)
+{
+    return (struct text){csv->raw, csv->raw_len};
+}
+
+const char *
+csv_problem(const struct csv *csv)
+{
+    return csv->problem ? csv->problem : "";
+}
+
+uint64_t
+csv_row(const struct csv *csv)
+{
+    return csv->row;
+}
+
+uint64_t
+csv_bytes_read(const struct csv *csv)
+{
+    z_off_t at = gzoffset(csv->file);
+
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+uint64_t
+csv_bytes_total(const struct csv *csv)
+{
+    return csv->total;
+}
+
+void
+csv_put(struct buf *out, struct text field, bool first)
+{
+    bool quote = false;
+
+    for (uint32_t i = 0; i < field.len; i++)
+        quote |= field.ptr[i] == ',' || field.ptr[i] == '"' || field.ptr[i] == '\n' ||
+                 field.ptr[i] == '\r';
+    if (!first)
+        buf_add_char(out, ',');
+    if (!quote) {
+        buf_add_text(out, field);
+        return;
+    }
+    buf_add_char(out, '"');
+    for (uint32_t i = 0; i < field.len; i++) {
+        if (field.ptr[i] == '"')
+            buf_add_char(out, '"');
+        buf_add_char(out, field.ptr[i]);
+    }
+    buf_add_char(out, '"');
+}
