@@ -37,7 +37,7 @@ static const char *const spreading_names[] = {
     [SPREAD_LAST_REST] = "last-rest",
 };
 
-/* ---------------------------------------------------------------------------------------- pieces */
+/* --------------------------------------------------------------------------------------- pieces */
 
 static void
 say(const struct teller *teller, const char *english, const char *russian)
@@ -152,7 +152,7 @@ add_reason(const struct teller *teller)
     add_money(teller, item->base);
 }
 
-/* ------------------------------------------------------------------------------------- sentences */
+/* ------------------------------------------------------------------------------------ sentences */
 
 static void
 tell_fired(const struct teller *teller)
@@ -362,7 +362,7 @@ explain_item(const struct plan *plan, const struct trace_item *item, bool russia
     }
 }
 
-/* ------------------------------------------------------------------------------------------ JSON */
+/* ----------------------------------------------------------------------------------------- JSON */
 
 static void
 write_figures(const struct plan *plan, const struct trace_item *item, struct json_writer *writer)

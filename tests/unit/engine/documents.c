@@ -36,6 +36,24 @@ char *document_read(const char *path, size_t *size)
     return bytes;
 }
 
+static void make_room(struct page *page, size_t size)
+{
+    if (page->size + size <= page->cap)
+        return;
+    page->cap = page->cap * 2 + size + 65536;
+    page->text = realloc(page->text, page->cap);
+    assert_non_null(page->text);
+}
+
+void page_add_json(struct page *page, const char *json)
+{
+    size_t length = strlen(json);
+    make_room(page, length + 1);
+    for (size_t i = 0; i <= length; i++)
+        page->text[page->size + i] = json[i] == '\'' ? '"' : json[i];
+    page->size += length;
+}
+
 void page_add(struct page *page, const char *format, ...)
 {
     char quoted[1024];
@@ -45,11 +63,7 @@ void page_add(struct page *page, const char *format, ...)
     assert_true(length < sizeof quoted);
     for (size_t i = 0; i <= length; i++)
         quoted[i] = format[i] == '\'' ? '"' : format[i];
-    if (page->size + 4096 > page->cap) {
-        page->cap = page->cap * 2 + 65536;
-        page->text = realloc(page->text, page->cap);
-        assert_non_null(page->text);
-    }
+    make_room(page, 4096);
     va_start(args, format);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

@@ -37,6 +37,9 @@ struct page {
 /* Like printf(), but a ' of the format becomes a ". */
 void page_add(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A piece of JSON of any length, with ' for ". */
+void page_add_json(struct page *page, const char *json);
+
 /* Minimal TZif bytes of a place that is always three hours before UTC. */
 size_t document_tzif(unsigned char *bytes, size_t cap);
 

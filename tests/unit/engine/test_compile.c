@@ -282,7 +282,7 @@ static void peeking_reads_id_and_zone(void **state)
     arena_release(&arena);
 }
 
-/* ----------------------------------------------------------------------------- what was compiled */
+/* ---------------------------------------------------------------------------- what was compiled */
 
 static void currencies_stand_in_order_of_no(void **state)
 {
