@@ -137,6 +137,7 @@ make_lot(struct audit *audit, const struct movement *movement)
         .active_from = movement->active_from,
         .expires_at = movement->expires_at,
         .first_end = movement->expires_at,
+        .last_end = movement->expires_at,
         .cause = movement->op_id,
         .rule = movement->rule,
         .version = movement->version,
@@ -233,22 +234,24 @@ replay_hold(struct audit *audit, const struct movement *movement)
 }
 
 /*
- * A movement that gives back tells the lot's life. An open lot keeps its own, or is prolonged after
- * its end. A closed one is made again as it was at some time before: with its first end at the
- * earliest, or prolonged after that.
+ * A movement that gives back tells the lot's life. An open lot keeps its own; a closed one is made
+ * again as it was at some time before: with its first end, or a later one that it was given. A
+ * restored lot whose end has passed may be given another, beyond this day.
  */
 static const char *
 wrong_life(const struct audit_lot *lot, const struct movement *movement)
 {
-    unix_ms end = lot->left > 0 ? lot->expires_at : lot->first_end;
+    unix_ms first = lot->left > 0 ? lot->expires_at : lot->first_end;
+    unix_ms last = lot->left > 0 ? lot->expires_at : lot->last_end;
 
-    assert(lot->first_end <= lot->expires_at);
-    if (movement->active_from != lot->active_from || movement->expires_at < end)
+    assert(lot->first_end <= lot->last_end);
+    if (movement->active_from != lot->active_from || movement->expires_at < first)
         return "it changes the life of the lot";
-    if (movement->expires_at != lot->expires_at && movement->expires_at > end &&
-        (end > movement->at || movement->kind != MOVEMENT_RESTORE))
+    if (movement->expires_at <= last)
+        return NULL;
+    if (movement->kind != MOVEMENT_RESTORE || first > movement->at)
         return "it prolongs a lot that lives";
-    return NULL;
+    return movement->expires_at > movement->at ? NULL : "it prolongs a lot, but not to this day";
 }
 
 /* Does the state of the lot allow this kind, at this time? */
@@ -266,6 +269,9 @@ wrong_time(const struct audit_lot *lot, const struct movement *movement)
     case MOVEMENT_EXPIRE:
         if (movement->at < lot->expires_at)
             return "the lot expires before its time";
+        if (movement->at > lot->expires_at && movement->at != lot->freed_at &&
+            movement->op_id != lot->cause)
+            return "the lot expires after its time";
         return movement->amount == free ? NULL : "it does not expire all that is free";
     case MOVEMENT_SPEND:
         return movement->ref != 0 || movement->at < lot->expires_at ? NULL : "it spends a dead lot";
@@ -316,11 +322,14 @@ replay_lot(struct audit *audit, const struct movement *movement)
     lot->spent += form->spent * movement->amount;
     if (lot->left > lot->peak)
         lot->peak = lot->left;
+    if (form->left > 0 || form->held < 0)
+        lot->freed_at = movement->at;
     if (movement->kind == MOVEMENT_ACTIVATE)
         lot->pending = false;
     if (movement->kind == MOVEMENT_RESTORE || movement->kind == MOVEMENT_REGIVE) {
-        lot->prolonged |= movement->expires_at > lot->first_end;
         lot->expires_at = movement->expires_at;
+        if (lot->expires_at > lot->last_end)
+            lot->last_end = lot->expires_at;
     }
     return form->held != 0 ? replay_hold(audit, movement) : NULL;
 }

@@ -13,13 +13,14 @@
 struct audit_lot {
     uint32_t lot_no;
     uint8_t currency;
-    bool pending, prolonged, seen;
+    bool pending, seen;
     amount made; /* what it was made with */
     amount peak; /* the most that was ever in it */
     amount left, held;
     amount spent; /* and not restored */
     unix_ms active_from, expires_at;
-    unix_ms first_end; /* expires_at as it was made */
+    unix_ms first_end, last_end; /* the first and the latest expires_at that it ever had */
+    unix_ms freed_at;            /* when a part was last given back or released */
     uint64_t cause;
     int32_t rule;
     uint32_t version;

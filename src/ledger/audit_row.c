@@ -77,8 +77,8 @@ same_lot(struct audit *audit, const struct lot *lot)
         return blame_row(audit, "pending, or not, against its movements: lot", lot->lot_no);
     if (lot->active_from != found->active_from || lot->expires_at != found->expires_at)
         return blame_row(audit, "another life of lot", lot->lot_no);
-    if (lot->graced && !found->prolonged)
-        return blame_row(audit, "grace that no movement gave to lot", lot->lot_no);
+    if (lot->graced != (found->expires_at > found->first_end))
+        return blame_row(audit, "grace, or none, against its movements: lot", lot->lot_no);
     if (lot->cause != found->cause || lot->rule != found->rule || lot->version != found->version)
         return blame_row(audit, "another cause of lot", lot->lot_no);
     /* More than it was made with can come back into a lot (lot.c); its size follows. */
