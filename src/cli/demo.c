@@ -37,25 +37,32 @@ static void
 print_what_to_try(void *context, uint16_t port)
 {
     const struct demo *demo = context;
+    struct host host = host_system();
+    unix_ms now = host.now(host.context);
+    char at[40] = {0};
+    struct buf written;
 
+    buf_init_fixed(&written, at, sizeof(at) - 1);
+    instant_format(&written, now);
     printf("\nKopilka serves on http://127.0.0.1:%u  (API key: %s)\n\n"
            "Try, in another terminal:\n\n"
            "1. Quote: what would this basket cost, and why?\n"
            "curl -s http://127.0.0.1:%u/v1/receipts/quote -H 'Authorization: Bearer %s' "
            "-H 'Content-Type: application/json' -d '{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
-           "\"period\":1,\"number\":\"1\",\"card\":\"DEMO-1\",\"occurred_at\":\"'$(date -u +%%FT%%TZ)'\","
+           "\"period\":1,\"number\":\"1\",\"card\":\"DEMO-1\",\"occurred_at\":\"%s\","
            "\"lines\":[{\"article\":\"coat\",\"quantity\":\"1\",\"price\":\"6000.00\"},"
            "{\"article\":\"boots\",\"quantity\":\"1\",\"price\":\"4000.00\"}]}'\n\n"
            "2. Purchase: the same, booked; say it twice, and it is booked once.\n"
            "curl -s http://127.0.0.1:%u/v1/receipts/commit -H 'Authorization: Bearer %s' "
            "-H 'Content-Type: application/json' -d '{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
-           "\"period\":1,\"number\":\"'$(date +%%s)'\",\"card\":\"DEMO-1\",\"occurred_at\":\"'$(date -u +%%FT%%TZ)'\","
+           "\"period\":1,\"number\":\"%lld\",\"card\":\"DEMO-1\",\"occurred_at\":\"%s\","
            "\"lines\":[{\"article\":\"coat\",\"quantity\":\"1\",\"price\":\"6000.00\"},"
            "{\"article\":\"boots\",\"quantity\":\"1\",\"price\":\"4000.00\"}]}'\n\n"
            "3. Statement: every movement, and why.\n"
            "curl -s http://127.0.0.1:%u/v1/members/%s/statement -H 'Authorization: Bearer %s'\n\n"
            "Stop with Ctrl-C.\n",
-           port, demo->token, port, demo->token, port, demo->token, port, demo->member, demo->token);
+           port, demo->token, port, demo->token, at, port, demo->token, (long long)(now / 1000), at, port,
+           demo->member, demo->token);
     fflush(stdout);
 }
 

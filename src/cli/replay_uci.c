@@ -297,7 +297,7 @@ static void
 count_level(struct uci *uci, struct text answer, struct arena *arena)
 {
     static const char *const levels[] = {"bronze", "silver", "gold"};
-    struct text level = answer_field(answer, "balance/levels/level", arena);
+    struct text level = answer_field(answer, "balance/levels/tier/level", arena);
 
     for (size_t i = 0; i < KOP_COUNT(levels); i++)
         if (text_equal(level, text_of(levels[i])))

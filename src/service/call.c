@@ -56,6 +56,14 @@ work_done(struct work *work)
     work->call->done(work->call);
 }
 
+uint64_t
+work_next_id(struct work *work)
+{
+    struct service *service = work->service;
+
+    return ids_next(&service->ids, service->host.now(service->host.context));
+}
+
 /* ---- who asks ---- */
 
 /* "Bearer kop_<key id>_<64 hex digits>". */

@@ -47,7 +47,7 @@ settle_one(struct daily *daily, struct tx *tx, struct op *op, uint64_t owner_id,
         .plan = version->plan,
         .arena = op->arena,
         .now = daily->now,
-        .op_id = ids_next(&daily->service->ids, daily->now),
+        .op_id = ids_next(&daily->service->ids, daily->service->host.now(daily->service->host.context)),
         .owner_id = owner_id,
         .view = &view,
     };

@@ -213,9 +213,9 @@ call_enrol(struct work *work)
         return;
     }
     sha256(call->body.ptr, call->body.len, work->request_hash);
-    enrol->id = ids_next(&work->service->ids, work->now);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
-    enrol->input.person_id = ids_next(&work->service->ids, work->now);
+    enrol->id = work_next_id(work);
+    work->step.op_id = work_next_id(work);
+    enrol->input.person_id = work_next_id(work);
     enrol->input.at = work->now;
     buf_init(&plain, call->arena, 256);
     person_json(&enrol->body, enrol->phone, &plain);

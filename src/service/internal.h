@@ -50,6 +50,9 @@ struct work {
     enum code (*render)(struct work *work, struct buf *out, struct err *err);
 };
 
+/* A new id, by the host's clock: `now` may lie in the past, ids never do. */
+uint64_t work_next_id(struct work *work);
+
 /* Refuse: sets the outcome; the first refusal stays. Returns false so that `return work_refuse(…)` reads well. */
 bool work_refuse(struct work *work, enum outcome outcome, struct text pointer);
 /* A failure of the world: INTERNAL or BUSY, logged once at the edge. */

@@ -347,7 +347,7 @@ call_opening(struct work *work)
         return;
     }
     sha256(call->body.ptr, call->body.len, work->request_hash);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
+    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, opening_run);
 }
 
@@ -372,6 +372,6 @@ call_event(struct work *work)
     member->whom = body.whom;
     member->event = body.event;
     sha256(call->body.ptr, call->body.len, work->request_hash);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
+    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, event_run);
 }

@@ -162,7 +162,7 @@ call_purchase(struct work *work)
         anonymous_owner(work->tenant, work->programme->programme, text_hash(claim));
     if (!is_quote) {
         work->op.claim = claim;
-        work->step.op_id = ids_next(&work->service->ids, work->now);
+        work->step.op_id = work_next_id(work);
     }
     work->step.dry = is_quote;
     purchase->input = (struct purchase_input){
@@ -221,7 +221,7 @@ call_cancel(struct work *work)
     key.kind = RECORD_CANCEL;
     work->op.claim = receipt_claim(work, &key);
     sha256(work->op.claim.ptr, work->op.claim.len, work->request_hash);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
+    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, cancel_run);
 }
 
@@ -315,7 +315,7 @@ call_return(struct work *work)
     work->op.route[work->op.route_count++] =
         (struct route){.kind = ROUTE_CLAIM, .key = receipt_claim(work, &of)};
     work->op.claim = receipt_claim(work, &own);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
+    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, return_run);
 }
 

@@ -46,8 +46,8 @@ struct purchase_body {
 };
 
 /*
- * Read a purchase. Amounts need the programme's scales, so it is read in two steps: body_programme()
- * finds the member "programme" of any body first; then the plan is known.
+ * Read a purchase. Amounts need the programme's scales, so it is read in two steps:
+ * body_programme() finds the member "programme" of any body first; then the plan is known.
  */
 KOP_MUST_CHECK bool body_programme(struct text body, struct arena *arena, struct text *programme,
                                    struct refusal *refusal);
@@ -139,10 +139,10 @@ KOP_MUST_CHECK bool version_body_read(struct text body, struct arena *arena,
                                       struct version_body *out, struct refusal *refusal);
 
 /*
- * POST /v1/evaluate: {"programme": document, "event": fields of a purchase that are the event's own,
- * "member": view, "mode"}. `kopilka evaluate` is given the programme's document apart. The parts are
- * raw JSON of objects, to be read by the two functions below; pointers of their refusals begin with
- * "/event" and "/member".
+ * POST /v1/evaluate: {"programme": document, "event": fields of a purchase that are the event's
+ * own, "member": view, "mode"}. `kopilka evaluate` is given the programme's document apart. The
+ * parts are raw JSON of objects, to be read by the two functions below; pointers of their refusals
+ * begin with "/event" and "/member".
  */
 struct evaluate_body {
     struct text document;    /* of "programme"; empty when given apart */
@@ -152,12 +152,13 @@ struct evaluate_body {
 };
 KOP_MUST_CHECK bool evaluate_body_read(struct text body, struct arena *arena,
                                        struct evaluate_body *out, struct refusal *refusal);
-/* "kind" may name another kind of event; then lines are not needed. The receipt's key is optional. */
+/* "kind" may name another kind of event; then lines are not needed. The receipt's key is optional.
+ */
 KOP_MUST_CHECK bool evaluate_event_read(struct text json, const struct plan *plan,
                                         struct arena *arena, struct event *event,
                                         struct refusal *refusal);
-/* {"known" (default true), "levels": {ladder: level}, "counters": {code: n}, "available": {currency:
- * n}, "segments": [], "enrolled_at"}; empty json: nobody is known. */
+/* {"known" (default true), "levels": {ladder: level}, "counters": {code: n},
+ * "available": {currency: n}, "segments": [], "enrolled_at"}; empty json: nobody is known. */
 KOP_MUST_CHECK bool evaluate_member_read(struct text json, const struct plan *plan,
                                          struct arena *arena, struct member_view *view,
                                          struct refusal *refusal);

@@ -1,5 +1,5 @@
 /*
- * request_evaluate.c - a programme's document to be checked, published or tried, and a made-up member.
+ * request_evaluate.c - a programme to be checked, published or tried, and a made-up member.
  *
  * Owns:      the bodies that carry a document, and the member's view of an evaluation.
  * Must not:  look into a document: the engine does.
@@ -186,8 +186,10 @@ bool
 evaluate_member_read(struct text json, const struct plan *plan, struct arena *arena,
                      struct member_view *view, struct refusal *refusal)
 {
-    static const struct text names[] = { { "known", 5 },     { "levels", 6 },   { "counters", 8 },
-                                         { "available", 9 }, { "segments", 8 }, { "enrolled_at", 11 } };
+    static const struct text names[] = {
+        { "known", 5 },     { "levels", 6 },   { "counters", 8 },
+        { "available", 9 }, { "segments", 8 }, { "enrolled_at", 11 },
+    };
     enum { KNOWN, LEVELS, COUNTERS, AVAILABLE, SEGMENTS };
     struct reading r;
     uint64_t seen = 0;

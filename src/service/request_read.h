@@ -4,8 +4,8 @@
  * Owns:      struct reading, and one function for each type of value that a body may hold.
  * Must not:  know any one body; be included outside service/request*.c.
  * Invariant: a function that returns false has filled the refusal. A refusal's detail is made of
- *            our own words and limits, never of the value that was met; a pointer holds no name that
- *            looks like a bank card's number, and none that is longer than a name may be.
+ *            our own words and limits, never of the value that was met; a pointer holds no name
+ *            that looks like a bank card's number, and none longer than a name may be.
  */
 #ifndef KOP_SERVICE_REQUEST_READ_H
 #define KOP_SERVICE_REQUEST_READ_H
@@ -38,7 +38,7 @@ KOP_MUST_CHECK bool reading_end(struct reading *r);
 bool refuse(struct reading *r, enum outcome outcome, const char *detail);
 /* Below it: `field` is a literal, "/currency". */
 bool refuse_at(struct reading *r, enum outcome outcome, const char *field, const char *detail);
-/* What holds the value that the reader stands at: the array of an element, the object of a field. */
+/* What holds the value that the reader stands at: an element's array, a field's object. */
 bool refuse_parent(struct reading *r, enum outcome outcome, const char *detail);
 /* The detail is "at most <limit> <what>". */
 bool refuse_over(struct reading *r, enum outcome outcome, int64_t limit, const char *what);
