@@ -1,12 +1,12 @@
 /*
  * test_spread.c - spreading an amount, against a table and against a slow second implementation.
  *
- * Owns:      the second implementation: it hands out one smallest step at a time and compares exact
- *            fractions, and shares no line with spread.c.
+ * Owns:      the table, and random receipts; the second implementation is slow.c.
  * Must not:  use spread_amount() to compute what spread_amount() should give.
  */
 #include "engine/engine.h"
 #include "host.h"
+#include "slow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,122 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-typedef __int128 wide;
-
-enum { lines_max = 2000, random_receipts = 100000 };
-
-/* ---------------------------------------------------------------- the second implementation */
-
-/* Largest remainder: step by step to who is furthest below its exact share of this round. */
-static void slow_remainders(amount total, const amount *weight, const bool *in, uint32_t count,
-                            amount *share)
-{
-    wide weights = 0;
-    for (uint32_t i = 0; i < count; i++)
-        weights += in[i] ? weight[i] : 0;
-    amount left = total;
-    for (uint32_t i = 0; i < count; i++) {
-        share[i] = in[i] ? (amount)((wide)total * weight[i] / weights) : 0;
-        left -= share[i];
-    }
-    while (left-- > 0) {
-        uint32_t best = count;
-        for (uint32_t i = 0; i < count; i++) {
-            if (!in[i])
-                continue;
-            wide missing = (wide)total * weight[i] - (wide)share[i] * weights;
-            if (best == count ||
-                missing > (wide)total * weight[best] - (wide)share[best] * weights)
-                best = i;
-        }
-        share[best]++;
-    }
-}
-
-static void slow_first(amount total, const amount *weight, const bool *in, uint32_t count,
-                       amount *share)
-{
-    wide weights = 0;
-    amount given = 0;
-    for (uint32_t i = 0; i < count; i++)
-        weights += in[i] ? weight[i] : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        share[i] = in[i] ? (amount)((wide)total * weight[i] / weights) : 0;
-        given += share[i];
-    }
-    for (uint32_t i = 0; given < total; i++) {
-        share[i] += in[i];
-        given += in[i];
-    }
-}
-
-static void slow_last(amount total, const amount *weight, const bool *in, uint32_t count,
-                      amount *share)
-{
-    wide weights = 0;
-    uint32_t last = 0;
-    amount given = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        weights += in[i] ? weight[i] : 0;
-        last = in[i] ? i : last;
-        share[i] = 0;
-    }
-    for (uint32_t i = 0; i < last; i++) {
-        if (in[i])
-            share[i] = (amount)(((wide)total * weight[i] * 2 + weights) / (weights * 2));
-        given += share[i];
-    }
-    for (uint32_t i = last; given > total;) { /* too much: one step back at a time, from the end */
-        if (share[i] > 0) {
-            share[i]--;
-            given--;
-        } else {
-            i--;
-        }
-    }
-    if (given < total)
-        share[last] = total - given;
-}
-
-static amount slow_spread(enum spreading how, amount total, const amount *given_weight,
-                          const amount *capacity, uint32_t count, amount *result)
-{
-    static amount weight[lines_max], share[lines_max];
-    static bool in[lines_max];
-    bool any = false;
-
-    for (uint32_t i = 0; i < count; i++)
-        any |= given_weight[i] > 0;
-    for (uint32_t i = 0; i < count; i++) {
-        weight[i] = any ? given_weight[i] : 1;
-        in[i] = weight[i] > 0;
-        result[i] = 0;
-    }
-    for (;;) {
-        uint32_t ins = 0;
-        for (uint32_t i = 0; i < count; i++)
-            ins += in[i];
-        if (total == 0 || ins == 0)
-            return total;
-        if (how == SPREAD_LARGEST_REMAINDER)
-            slow_remainders(total, weight, in, count, share);
-        else if (how == SPREAD_FLOOR_FIRST)
-            slow_first(total, weight, in, count, share);
-        else
-            slow_last(total, weight, in, count, share);
-        for (uint32_t i = 0; i < count; i++) {
-            if (!in[i])
-                continue;
-            amount wish = result[i] + share[i];
-            if (capacity != NULL && wish > capacity[i])
-                wish = capacity[i];
-            total -= wish - result[i];
-            result[i] = wish;
-            if (capacity != NULL && result[i] == capacity[i])
-                in[i] = false;
-        }
-    }
-}
+enum { lines_max = slow_lines_max, random_receipts = 100000 };
 
 /* ------------------------------------------------------------------------------- the table */
 
