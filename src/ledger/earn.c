@@ -50,7 +50,8 @@ ledger_earn_life(struct ledger *ledger, enum movement_kind kind, uint8_t currenc
         lot_repay(ledger, lot, ledger->now);
     if (expires_at <= ledger->now)
         lots_expire(ledger, ledger->now);
-    lots_close(owner);
+    if (lot->left == 0)
+        lots_close(owner);
     assert(ledger->failed || owner_balance(owner, currency, giver_of(kind)) == before - points);
     return ledger->failed ? 0 : lot_no;
 }

@@ -51,7 +51,8 @@ ledger_restore(struct ledger *ledger, const struct take *take, amount points, ui
     }
     bool dies = lot->expires_at <= ledger->now;
     lot_move(ledger, lot, MOVEMENT_RESTORE, points, ref, ledger->now);
-    if (dies)
+    if (dies) {
         lots_expire(ledger, ledger->now);
-    lots_close(owner);
+        lots_close(owner);
+    }
 }

@@ -121,7 +121,8 @@ ledger_regive(struct ledger *ledger, const struct take *lot, amount points, uint
     assert(own->currency == lot->currency);
     bool dies = own->expires_at <= ledger->now;
     lot_move(ledger, own, MOVEMENT_REGIVE, rest, ref, ledger->now);
-    if (dies)
+    if (dies) {
         lots_expire(ledger, ledger->now);
-    lots_close(owner);
+        lots_close(owner);
+    }
 }

@@ -189,10 +189,8 @@ ledger_settle(struct ledger *ledger)
     struct due due;
 
     assert(ledger->now >= owner->settled_to);
-    if (ledger->failed)
-        return false;
     owner->settled_to = ledger->now;
-    if (owner_next_due(owner) > ledger->now || !list_due(ledger, &due))
+    if (ledger->failed || owner_next_due(owner) > ledger->now || !list_due(ledger, &due))
         return false;
     for (;;) {
         unix_ms at = next_instant(ledger, &due);
