@@ -247,13 +247,12 @@ echo_release(struct echo *echo, bool by_resume)
 {
     struct http_request *request;
 
-    for (;;) {
-        pthread_mutex_lock(&echo->lock);
-        request = take(&echo->held);
-        echo->held_count -= request ? 1 : 0;
-        pthread_mutex_unlock(&echo->lock);
-        if (!request)
-            return;
+    pthread_mutex_lock(&echo->lock);
+    struct queue held = echo->held; /* what comes during the release is held on */
+    echo->held = (struct queue){ 0 };
+    echo->held_count = 0;
+    pthread_mutex_unlock(&echo->lock);
+    while ((request = take(&held))) {
         if (by_resume)
             http_resume(request);
         else

@@ -236,6 +236,8 @@ test_headers_are_found(void **state)
     value = http_header(&parser, bytes, TEXT("authorization"), &found);
     assert_false(found);
     assert_int_equal(value.len, 0);
+    value = http_header(&parser, bytes, TEXT("authorization"), NULL);
+    assert_int_equal(value.len, 0);
     value = http_header(&parser, bytes, TEXT("host"), NULL);
     assert_true(text_equal(value, TEXT("a")));
 }
