@@ -90,6 +90,7 @@ struct decision {
     enum outcome outcome;
     struct text culprit;   /* JSON pointer in the request, when not DONE; may be empty */
     amount limit;          /* REDEEM_OVER_LIMIT, NOT_ENOUGH, MONEY_TOO_LITTLE: what is allowed */
+    uint8_t limit_currency; /* that `limit` counts; 0: money */
     uint32_t line_count;
     struct line_result *line;
     struct line_result total;

@@ -114,6 +114,7 @@ void evaluation_refuse(struct evaluation *e, enum outcome outcome, amount limit,
         return;
     decision->outcome = outcome;
     decision->limit = limit;
+    decision->limit_currency = 0;
     buf_init(&buf, e->arena, 32);
     if (list != NULL)
         buf_addf(&buf, "/%s/%u", list, index);

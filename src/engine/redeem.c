@@ -191,6 +191,17 @@ static void tell_limit(struct evaluation *e, const struct wish *wish)
     }
 }
 
+/* A refusal whose limit counts points of the wish's currency. */
+static void refuse_points(struct evaluation *e, enum outcome outcome, amount limit,
+                          const struct wish *wish, const char *field)
+{
+    bool of_request = outcome == OUTCOME_CODE_NOT_CONFIRMED;
+
+    evaluation_refuse(e, outcome, limit, of_request ? NULL : "redeem", wish->index, field);
+    if (e->decision->outcome == outcome)
+        e->decision->limit_currency = wish->currency->no;
+}
+
 /* How many points are taken of an ordinary wish; refuses what is not allowed. */
 static amount allow(struct evaluation *e, const struct wish *wish)
 {
@@ -201,15 +212,15 @@ static amount allow(struct evaluation *e, const struct wish *wish)
     assert(most >= 0);
     assert(asked >= 0);
     if (asked > 0 && wish->terms->confirm && !e->event->confirmed)
-        evaluation_refuse(e, OUTCOME_CODE_NOT_CONFIRMED, smaller(asked, most), NULL, 0, "confirmed");
+        refuse_points(e, OUTCOME_CODE_NOT_CONFIRMED, smaller(asked, most), wish, "confirmed");
     if (asked > wish->part)
-        evaluation_refuse(e, OUTCOME_REDEEM_OVER_LIMIT, limit, "redeem", wish->index, "amount");
+        refuse_points(e, OUTCOME_REDEEM_OVER_LIMIT, limit, wish, "amount");
     if (asked % wish->step != 0)
-        evaluation_refuse(e, OUTCOME_REDEEM_STEP, wish->step, "redeem", wish->index, "amount");
+        refuse_points(e, OUTCOME_REDEEM_STEP, wish->step, wish, "amount");
     if (asked > wish->stay)
-        evaluation_refuse(e, OUTCOME_MONEY_TOO_LITTLE, limit, "redeem", wish->index, "amount");
+        refuse_points(e, OUTCOME_MONEY_TOO_LITTLE, limit, wish, "amount");
     if (asked > wish->available)
-        evaluation_refuse(e, OUTCOME_NOT_ENOUGH, wish->available, "redeem", wish->index, "amount");
+        refuse_points(e, OUTCOME_NOT_ENOUGH, wish->available, wish, "amount");
     asked = smaller(asked, most);
     return asked - asked % wish->step;
 }

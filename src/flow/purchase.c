@@ -76,7 +76,8 @@ plan_payment(struct step *step, const struct owner *owner, bool is_fact, struct 
         amount points = redemption->points;
         if (points > available) {
             step->limit = available;
-            step->limit_scale = 0;
+            step->limit_scale =
+                terms_currency(plan_terms(step->plan), redemption->currency)->scale;
             if (!is_fact)
                 return step_refuse(step, OUTCOME_NOT_ENOUGH, TEXT("/redeem"));
             points = available;
@@ -232,10 +233,11 @@ decide_now(struct step *step, const struct purchase_input *input, const struct o
     if (rc)
         return rc;
     if (record->decision.outcome != OUTCOME_DONE) {
-        amount limit = record->decision.limit;
-        step_refuse(step, record->decision.outcome, record->decision.culprit);
-        step->limit = limit;
-        return OK;
+        const struct currency_terms *of =
+            terms_currency(plan_terms(step->plan), record->decision.limit_currency);
+        step->limit = record->decision.limit;
+        step->limit_scale = of ? of->scale : plan_terms(step->plan)->money_scale;
+        return step_refuse(step, record->decision.outcome, record->decision.culprit);
     }
     rc = plan_payment(step, owner, is_fact, err);
     if (rc || step->outcome != OUTCOME_DONE)

@@ -340,7 +340,10 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
     } else if (rc) {
         work_fail(work, &err);
     } else if (evaluate->decision.outcome != OUTCOME_DONE) {
+        const struct currency_terms *of =
+            terms_currency(plan_terms(plan), evaluate->decision.limit_currency);
         work->limit = evaluate->decision.limit;
+        work->limit_scale = of ? of->scale : plan_terms(plan)->money_scale;
         work->has_limit = work->limit != 0;
         work_refuse(work, evaluate->decision.outcome, evaluate->decision.culprit);
     }
