@@ -204,13 +204,12 @@ read_texts(struct reading *r, uint32_t max, const char *what, const struct text_
 static bool
 read_article(struct reading *r, struct text *out)
 {
-    static const struct text_rule rule = { 0, code_bytes_max, true };
+    static const struct text_rule bar_code = { 0, code_bytes_max, true };
 
-    if (!read_text(r, &rule, out))
+    if (!read_string(r))
         return false;
-    if (pan_is_in(*out) && !pan_is_gtin(*out))
-        return refuse(r, OUTCOME_CARD_NUMBER_FORBIDDEN, NULL);
-    return true;
+    *out = r->json.value;
+    return check_text(r, pan_is_gtin(*out) ? &bar_code : &text_code_or_empty);
 }
 
 static bool

@@ -336,13 +336,21 @@ check_text(struct reading *r, const struct text_rule *rule)
 }
 
 bool
-read_text(struct reading *r, const struct text_rule *rule, struct text *out)
+read_string(struct reading *r)
 {
     enum json_token token = json_next(&r->json);
 
-    if (token != JSON_STRING)
-        return token == JSON_ERROR ? refuse_json(r)
-                                   : refuse(r, OUTCOME_FIELD_TYPE, "a string is wanted");
+    if (token == JSON_STRING)
+        return true;
+    return token == JSON_ERROR ? refuse_json(r)
+                               : refuse(r, OUTCOME_FIELD_TYPE, "a string is wanted");
+}
+
+bool
+read_text(struct reading *r, const struct text_rule *rule, struct text *out)
+{
+    if (!read_string(r))
+        return false;
     *out = r->json.value;
     return check_text(r, rule);
 }
@@ -427,17 +435,6 @@ read_whole(struct reading *r, bool or_text, int64_t min, int64_t max, int64_t *o
         return refuse(r, OUTCOME_FIELD_RANGE, NULL);
     *out = value;
     return true;
-}
-
-static bool
-read_string(struct reading *r)
-{
-    enum json_token token = json_next(&r->json);
-
-    if (token == JSON_STRING)
-        return true;
-    return token == JSON_ERROR ? refuse_json(r)
-                               : refuse(r, OUTCOME_FIELD_TYPE, "a string is wanted");
 }
 
 bool

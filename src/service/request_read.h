@@ -99,7 +99,8 @@ extern const struct text_rule text_own_card; /* typed */
 extern const struct text_rule text_phone;    /* typed */
 
 KOP_MUST_CHECK bool read_text(struct reading *r, const struct text_rule *rule, struct text *out);
-/* The same for a string that has been read: reader->value. */
+/* The two halves of it: the string lies in reader->value in between. */
+KOP_MUST_CHECK bool read_string(struct reading *r);
 KOP_MUST_CHECK bool check_text(struct reading *r, const struct text_rule *rule);
 KOP_MUST_CHECK bool read_bool(struct reading *r, bool *out);
 /* An amount: decimal string or number, without an exponent, exact at `scale`, between 0 and max. */
