@@ -12,15 +12,6 @@
 #include "base/mem.h"
 #include "engine/plan.h"
 
-/* A value as it was met. */
-struct value {
-    bool missing;
-    int64_t number;
-    struct text text;
-    const struct text *set; /* TEXT_SET */
-    uint32_t set_count;
-};
-
 int
 condition_text_compare(struct text a, struct text b)
 {
@@ -68,166 +59,175 @@ condition_context_init(struct condition_context *context, const struct plan *pla
 
 /* ------------------------------------------------------------------------------- reading values */
 
-static struct value
-number_of(int64_t number)
+/* The own attribute that the leaf names, or NULL: missing, or of another type. */
+static const struct attribute *
+find_own(const struct condition_context *context, const struct condition *leaf)
 {
-    return (struct value){ .number = number };
+    const struct own_attribute *own = &context->plan->own[leaf->index];
+    bool of_line = leaf->attribute == ATTRIBUTE_LINE_OWN;
+    const struct attribute *item = of_line ? context->line->attribute : context->event->attribute;
+    uint32_t count = of_line ? context->line->attribute_count : context->event->attribute_count;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (text_equal(item[i].name, own->name))
+            return item[i].type == own->type ? &item[i] : NULL;
+    return NULL;
 }
 
-static struct value
-text_value(struct text text)
-{
-    return (struct value){ .text = text, .missing = text.len == 0 };
-}
-
-static struct value
-set_of(const struct text *set, uint32_t count, bool missing)
-{
-    return (struct value){ .set = set, .set_count = count, .missing = missing };
-}
-
-static struct value
-own_value(const struct condition_context *context, uint16_t index, const struct attribute *item,
-          uint32_t count)
-{
-    const struct own_attribute *own = &context->plan->own[index];
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (!text_equal(item[i].name, own->name))
-            continue;
-        if (item[i].type != own->type)
-            break;
-        return own->type == ATTRIBUTE_TEXT ? text_value(item[i].value) : number_of(item[i].number);
-    }
-    return (struct value){ .missing = true };
-}
-
-static struct value
-line_value(const struct condition_context *context, const struct condition *leaf)
-{
-    const struct line *line = context->line;
-
-    assert(line);
-    switch ((enum attribute_id)leaf->attribute) {
-    case ATTRIBUTE_LINE_ARTICLE:
-        return text_value(line->article);
-    case ATTRIBUTE_LINE_CATEGORY:
-        return text_value(line->category);
-    case ATTRIBUTE_LINE_BRAND:
-        return text_value(line->brand);
-    case ATTRIBUTE_LINE_TAG:
-        return set_of(line->tag, line->tag_count, false);
-    case ATTRIBUTE_LINE_SERVICE:
-        return number_of(line->is_service);
-    case ATTRIBUTE_LINE_DISCOUNTED:
-        return number_of(line->is_discounted || context->line_discounted);
-    case ATTRIBUTE_LINE_PRICE:
-        return number_of(line->price);
-    case ATTRIBUTE_LINE_QUANTITY:
-        return number_of(line->quantity);
-    case ATTRIBUTE_LINE_GROSS:
-        return number_of(line->gross);
-    case ATTRIBUTE_LINE_NET:
-        return number_of(context->line_net);
-    default:
-        assert(leaf->attribute == ATTRIBUTE_LINE_OWN);
-        return own_value(context, leaf->index, line->attribute, line->attribute_count);
-    }
-}
-
-static struct value
-receipt_value(const struct condition_context *context, const struct condition *leaf)
+/* A text; empty when it is missing. */
+static struct text
+read_text(const struct condition_context *context, const struct condition *leaf)
 {
     const struct event *event = context->event;
+    const struct attribute *own;
 
     switch ((enum attribute_id)leaf->attribute) {
-    case ATTRIBUTE_RECEIPT_BASE:
-        return number_of(context->base);
-    case ATTRIBUTE_RECEIPT_AFTER_LINES:
-        return number_of(context->after_lines);
-    case ATTRIBUTE_RECEIPT_NET:
-        return number_of(context->net);
-    case ATTRIBUTE_RECEIPT_MONEY:
-        return number_of(context->money);
-    case ATTRIBUTE_RECEIPT_LINES:
-        return number_of(context->lines);
+    case ATTRIBUTE_LINE_ARTICLE:
+        return context->line->article;
+    case ATTRIBUTE_LINE_CATEGORY:
+        return context->line->category;
+    case ATTRIBUTE_LINE_BRAND:
+        return context->line->brand;
     case ATTRIBUTE_RECEIPT_OUTLET:
-        return text_value(event->outlet);
+        return event->outlet;
     case ATTRIBUTE_RECEIPT_TILL:
-        return text_value(event->till);
+        return event->till;
     case ATTRIBUTE_RECEIPT_CHANNEL:
-        return text_value(event->channel);
+        return event->channel;
     case ATTRIBUTE_RECEIPT_REGION:
-        return text_value(event->region);
+        return event->region;
     case ATTRIBUTE_RECEIPT_TENDER:
-        return text_value(event->tender);
+        return event->tender;
     case ATTRIBUTE_RECEIPT_BIN:
-        return text_value(event->bin);
-    case ATTRIBUTE_RECEIPT_CODE:
-        return set_of(event->code, event->code_count, false);
-    case ATTRIBUTE_RECEIPT_HAS_CODE:
-        return number_of(event->code_count > 0);
-    case ATTRIBUTE_RECEIPT_FOR_BUSINESS:
-        return number_of(event->for_business);
-    case ATTRIBUTE_RECEIPT_CONFIRMED:
-        return number_of(event->confirmed);
+        return event->bin;
     default:
-        assert(leaf->attribute == ATTRIBUTE_RECEIPT_CERTIFICATE);
-        return number_of(context->certificate);
+        assert(leaf->attribute == ATTRIBUTE_LINE_OWN || leaf->attribute == ATTRIBUTE_EVENT_OWN);
+        own = find_own(context, leaf);
+        return own ? own->value : (struct text){ 0 };
     }
 }
 
-static struct value
-event_value(const struct condition_context *context, const struct condition *leaf)
+/* A set of texts; false when nobody can say what is in it. */
+static bool
+read_set(const struct condition_context *context, const struct condition *leaf,
+         const struct text **set, uint32_t *count)
 {
-    const struct member_view *view = context->view;
-    struct value value = { 0 };
+    if (leaf->attribute == ATTRIBUTE_LINE_TAG) {
+        *set = context->line->tag;
+        *count = context->line->tag_count;
+        return true;
+    }
+    if (leaf->attribute == ATTRIBUTE_RECEIPT_CODE) {
+        *set = context->event->code;
+        *count = context->event->code_count;
+        return true;
+    }
+    assert(leaf->attribute == ATTRIBUTE_MEMBER_SEGMENT);
+    *set = context->view->segment;
+    *count = context->view->segment_count;
+    return context->view->known;
+}
 
+/* A number of the member; only of one who is known. */
+static int64_t
+member_number(const struct condition_context *context, const struct condition *leaf)
+{
+    if (leaf->attribute == ATTRIBUTE_MEMBER_LEVEL)
+        return context->view->level[leaf->index];
+    if (leaf->attribute == ATTRIBUTE_COUNTER)
+        return context->view->counter[leaf->index];
+    assert(leaf->attribute == ATTRIBUTE_MEMBER_ENROLLED_DAYS);
+    return context->enrolled_days;
+}
+
+/* A number that may be missing: false then. */
+static bool
+read_doubtful(const struct condition_context *context, const struct condition *leaf,
+              int64_t *number)
+{
+    if (leaf->attribute == ATTRIBUTE_LINE_OWN || leaf->attribute == ATTRIBUTE_EVENT_OWN) {
+        const struct attribute *own = find_own(context, leaf);
+        if (own)
+            *number = own->number;
+        return own != NULL;
+    }
+    if (!context->view->known)
+        return false;
+    *number = member_number(context, leaf);
+    return true;
+}
+
+/* Any value that is kept as a number; false when it is missing. */
+static bool
+read_number(const struct condition_context *context, const struct condition *leaf, int64_t *number)
+{
     switch ((enum attribute_id)leaf->attribute) {
+    case ATTRIBUTE_LINE_SERVICE:
+        *number = context->line->is_service;
+        return true;
+    case ATTRIBUTE_LINE_DISCOUNTED:
+        *number = context->line->is_discounted || context->line_discounted;
+        return true;
+    case ATTRIBUTE_LINE_PRICE:
+        *number = context->line->price;
+        return true;
+    case ATTRIBUTE_LINE_QUANTITY:
+        *number = context->line->quantity;
+        return true;
+    case ATTRIBUTE_LINE_GROSS:
+        *number = context->line->gross;
+        return true;
+    case ATTRIBUTE_LINE_NET:
+        *number = context->line_net;
+        return true;
+    case ATTRIBUTE_RECEIPT_BASE:
+        *number = context->base;
+        return true;
+    case ATTRIBUTE_RECEIPT_AFTER_LINES:
+        *number = context->after_lines;
+        return true;
+    case ATTRIBUTE_RECEIPT_NET:
+        *number = context->net;
+        return true;
+    case ATTRIBUTE_RECEIPT_MONEY:
+        *number = context->money;
+        return true;
+    case ATTRIBUTE_RECEIPT_LINES:
+        *number = context->lines;
+        return true;
+    case ATTRIBUTE_RECEIPT_HAS_CODE:
+        *number = context->event->code_count > 0;
+        return true;
+    case ATTRIBUTE_RECEIPT_FOR_BUSINESS:
+        *number = context->event->for_business;
+        return true;
+    case ATTRIBUTE_RECEIPT_CONFIRMED:
+        *number = context->event->confirmed;
+        return true;
+    case ATTRIBUTE_RECEIPT_CERTIFICATE:
+        *number = context->certificate;
+        return true;
     case ATTRIBUTE_MEMBER_KNOWN:
-        return number_of(view->known);
-    case ATTRIBUTE_MEMBER_LEVEL:
-        value.number = view->level[leaf->index];
-        value.missing = !view->known;
-        return value;
-    case ATTRIBUTE_MEMBER_SEGMENT:
-        return set_of(view->segment, view->segment_count, !view->known);
-    case ATTRIBUTE_MEMBER_ENROLLED_DAYS:
-        value.number = context->enrolled_days;
-        value.missing = !view->known;
-        return value;
-    case ATTRIBUTE_COUNTER:
-        value.number = view->counter[leaf->index];
-        value.missing = !view->known;
-        return value;
+        *number = context->view->known;
+        return true;
     case ATTRIBUTE_TIME_OCCURRED:
-        return number_of(context->event->occurred_at);
+        *number = context->event->occurred_at;
+        return true;
     case ATTRIBUTE_TIME_HOUR:
-        return number_of(context->hour);
+        *number = context->hour;
+        return true;
     case ATTRIBUTE_TIME_WEEKDAY:
-        return number_of(context->weekday);
+        *number = context->weekday;
+        return true;
     case ATTRIBUTE_TIME_DAY:
-        return number_of(context->day);
+        *number = context->day;
+        return true;
     case ATTRIBUTE_TIME_MONTH:
-        return number_of(context->month);
+        *number = context->month;
+        return true;
     default:
-        assert(leaf->attribute == ATTRIBUTE_EVENT_OWN);
-        return own_value(context, leaf->index, context->event->attribute,
-                         context->event->attribute_count);
+        return read_doubtful(context, leaf, number);
     }
-}
-
-static struct value
-read_value(const struct condition_context *context, const struct condition *leaf)
-{
-    unsigned id = leaf->attribute;
-
-    assert(id < attribute_id_count);
-    if (id >= ATTRIBUTE_LINE_ARTICLE && id <= ATTRIBUTE_LINE_OWN)
-        return line_value(context, leaf);
-    if (id >= ATTRIBUTE_RECEIPT_BASE && id <= ATTRIBUTE_RECEIPT_CERTIFICATE)
-        return receipt_value(context, leaf);
-    return event_value(context, leaf);
 }
 
 /* ------------------------------------------------------------------------------------ comparing */
@@ -277,15 +277,26 @@ text_matches(const struct condition *leaf, struct text text)
 }
 
 static bool
-text_holds(const struct condition *leaf, const struct value *value)
+text_holds(const struct condition_context *context, const struct condition *leaf)
 {
     bool positive = leaf->op == CONDITION_EQ || leaf->op == CONDITION_IN;
+    struct text text = read_text(context, leaf);
+
+    return text.len > 0 && text_matches(leaf, text) == positive;
+}
+
+static bool
+set_holds(const struct condition_context *context, const struct condition *leaf)
+{
+    bool positive = leaf->op == CONDITION_EQ || leaf->op == CONDITION_IN;
+    const struct text *set;
+    uint32_t count;
     bool found = false;
 
-    if (leaf->kind == VALUE_TEXT)
-        return text_matches(leaf, value->text) == positive;
-    for (uint32_t i = 0; i < value->set_count && !found; i++)
-        found = text_matches(leaf, value->set[i]);
+    if (!read_set(context, leaf, &set, &count))
+        return false;
+    for (uint32_t i = 0; i < count && !found; i++)
+        found = text_matches(leaf, set[i]);
     return found == positive;
 }
 
@@ -314,13 +325,16 @@ number_holds(const struct condition *leaf, int64_t number)
 }
 
 static bool
-leaf_holds(const struct condition *leaf, const struct value *value)
+leaf_holds(const struct condition_context *context, const struct condition *leaf)
 {
-    if (value->missing)
-        return false;
-    if (leaf->kind == VALUE_TEXT || leaf->kind == VALUE_TEXT_SET)
-        return text_holds(leaf, value);
-    return number_holds(leaf, value->number);
+    int64_t number;
+
+    assert(leaf->op >= CONDITION_EQ);
+    if (leaf->kind == VALUE_TEXT)
+        return text_holds(context, leaf);
+    if (leaf->kind == VALUE_TEXT_SET)
+        return set_holds(context, leaf);
+    return read_number(context, leaf, &number) && number_holds(leaf, number);
 }
 
 /* -------------------------------------------------------------------------------------- testing */
@@ -347,11 +361,9 @@ node_holds(const struct condition_context *context, uint32_t index, uint32_t *fa
     case CONDITION_NOT:
         *failed = index;
         return !node_holds(context, index + 1, &ignored);
-    default: {
-        struct value value = read_value(context, node);
+    default:
         *failed = index;
-        return leaf_holds(node, &value);
-    }
+        return leaf_holds(context, node);
     }
 }
 
@@ -360,21 +372,22 @@ static void
 describe(const struct condition_context *context, uint32_t index, struct condition_failure *failure)
 {
     const struct condition *leaf = &context->plan->condition[index];
+    const struct text *set;
+    uint32_t count;
 
     *failure = (struct condition_failure){ .condition = (int32_t)index, .mode = ACTUAL_NONE };
     while (leaf->op == CONDITION_NOT)
         leaf++;
     if (leaf->op < CONDITION_EQ)
         return;
-    struct value value = read_value(context, leaf);
-    if (value.missing) {
-        failure->mode = ACTUAL_MISSING;
-    } else if (leaf->kind == VALUE_TEXT) {
-        failure->mode = ACTUAL_TEXT;
-        failure->actual_text = value.text;
-    } else if (leaf->kind != VALUE_TEXT_SET) {
-        failure->mode = ACTUAL_NUMBER;
-        failure->actual = value.number;
+    if (leaf->kind == VALUE_TEXT) {
+        failure->actual_text = read_text(context, leaf);
+        failure->mode = failure->actual_text.len > 0 ? ACTUAL_TEXT : ACTUAL_MISSING;
+    } else if (leaf->kind == VALUE_TEXT_SET) {
+        failure->mode = read_set(context, leaf, &set, &count) ? ACTUAL_NONE : ACTUAL_MISSING;
+    } else {
+        failure->mode = read_number(context, leaf, &failure->actual) ? ACTUAL_NUMBER
+                                                                     : ACTUAL_MISSING;
     }
 }
 

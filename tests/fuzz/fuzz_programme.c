@@ -3,8 +3,8 @@
  *
  * Owns:      what is asked of every document: a mistake names a place of it; little memory is a
  *            failure and nothing worse. And of every plan: it follows itself, its conditions and
- *            trees are well formed, every rule stands in one tree, a receipt is decided twice alike,
- *            and every word about it is UTF-8.
+ *            trees are well formed, every rule stands in one tree, a receipt is decided twice
+ *            alike, and every word about it is UTF-8.
  * Must not:  keep anything between two inputs.
  */
 #include <stdlib.h>
@@ -200,7 +200,7 @@ static void check_plan(const struct plan *plan, struct arena *arena)
     require(problems.count == 0);
 }
 
-/* -------------------------------------------------------------------------------------- deciding */
+/* ------------------------------------------------------------------------------------- deciding */
 
 static struct event make_event(const struct plan *plan, const struct kind_plan *kind,
                                struct line *line, struct redeem *redeem)

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "engine/plan.h"
+#include "engine/compile.h"
 #include "host.h"
 
 #undef assert
@@ -697,6 +697,90 @@ static void shipped_programmes_compile(void **state)
     }
 }
 
+/* `count` items made by `add` between `head` and `tail`: the last allowed and the first refused. */
+static void check_limit(int limit, const char *head, void (*add)(struct page *, int),
+                        const char *tail, const char *piece)
+{
+    for (int extra = 0; extra <= 1; extra++) {
+        struct page page = { 0 };
+        struct arena arena;
+        struct plan *plan;
+        struct problems problems;
+        page_add(&page, SMALL);
+        page_add_json(&page, head);
+        for (int i = 0; i < limit + extra; i++) {
+            page_add(&page, "%s", i ? "," : "");
+            add(&page, i);
+        }
+        page_add_json(&page, tail);
+        begin(&arena);
+        assert_int_equal(compile(&arena, page.text, &plan, &problems), extra ? CODE_SYNTAX : OK);
+        if (extra) {
+            assert_int_equal(problems.count, 1);
+            if (!says(&problems.item[0], piece))
+                fail_msg("%.*s", (int)problems.item[0].sentence.len, problems.item[0].sentence.ptr);
+        }
+        arena_release(&arena);
+        free(page.text);
+    }
+}
+
+static void add_level(struct page *page, int i)
+{
+    page_add(page, "{'code':'%d','from':%d}", i, i);
+}
+
+static void add_own(struct page *page, int i)
+{
+    page_add(page, "'line.a%d':'bool'", i);
+}
+
+static void add_kind(struct page *page, int i)
+{
+    page_add(page,
+             "{'code':'r%d','on':'k%d','scope':'line','discount':{'kind':'percent','value':1}}", i,
+             i);
+}
+
+static void add_group(struct page *page, int i)
+{
+    page_add(page, "{'code':'g%d','op':'max','members':['r%d']}", i, i);
+}
+
+static void add_any(struct page *page, int i)
+{
+    (void)i;
+    page_add(page, "{'receipt.lines':1}");
+}
+
+static void limits_are_kept(void **state)
+{
+    struct page rules = { 0 };
+    (void)state;
+    check_limit(levels_per_ladder_max,
+                "'currencies':{},'rules':[],'counters':{'c':{'no':1,'of':'net','period':'ever'}},"
+                "'ladders':{'l':{'no':1,'counter':'c','levels':[",
+                add_level, "]}}}", "must have 1 to 32 levels");
+    check_limit(attributes_per_thing_max, "'currencies':{},'rules':[],'attributes':{", add_own,
+                "}}", "is one too many: at most 32");
+    check_limit(kinds_per_programme_max - 1, "'currencies':{},'rules':[", add_kind, "]}",
+                "is one kind of event too many: at most 64");
+    /* `any` itself is one of them. */
+    check_limit(conditions_per_programme_max - 1,
+                "'currencies':{},'rules':[{'code':'r','scope':'line','discount':{'kind':'percent',"
+                "'value':1},'when':{'any':[",
+                add_any, "]}}]}", "is one condition too many: at most 400000");
+    page_add_json(&rules, "]}},'currencies':{},'rules':[");
+    for (int i = 0; i <= groups_per_programme_max; i++)
+        page_add(&rules,
+                 "%s{'code':'r%d','scope':'line','discount':{'kind':'percent','value':1}}",
+                 i ? "," : "", i);
+    page_add_json(&rules, "]}");
+    check_limit(groups_per_programme_max - rule_scope_count, "'combination':{'line':{'members':[",
+                add_group, rules.text, "is one group too many: at most 10000");
+    free(rules.text);
+}
+
 /* A hundred thousand rules are compiled in reasonable time, the next one is refused. */
 static void the_most_rules_compile(void **state)
 {
@@ -751,6 +835,7 @@ int main(void)
         cmocka_unit_test(needs_are_those_of_the_kind),
         cmocka_unit_test(numbers_keep_their_meaning),
         cmocka_unit_test(shipped_programmes_compile),
+        cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(the_most_rules_compile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
