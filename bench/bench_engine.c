@@ -1,7 +1,7 @@
 /*
  * bench_engine.c - what one decision costs, in process: no store, no JSON, no network.
  *
- * Owns:      the programme and the receipts that are measured, and the floor: the same rules written
+ * Owns:      the programme and the receipts that are measured; the floor: the same rules written
  *            by hand in C, without plan, trace or proof, which says what could be reached at all.
  * Must not:  print anything but lines of name, value and unit.
  * Invariant: the engine's answer and the floor's are compared before anything is measured.
@@ -26,7 +26,7 @@ static const char document[] =
     "{\"code\":\"3\",\"from\":\"60000.00\"}]}},"
     "\"rules\":["
 #define LEVEL(n, percent)                                                                          \
-    "{\"code\":\"l" n "\",\"scope\":\"earn\",\"when\":{\"member.level.level\":\"" n "\","            \
+    "{\"code\":\"l" n "\",\"scope\":\"earn\",\"when\":{\"member.level.level\":\"" n "\","          \
     "\"receipt.has_code\":false,\"receipt.for_business\":false},"                                  \
     "\"lines\":{\"line.discounted\":false,\"line.service\":false,"                                 \
     "\"line.category\":{\"not_in\":[\"gift-certificates\",\"excluded\"]}},"                        \
@@ -37,7 +37,8 @@ static const char redemption[] =
     "\"redemption\":{\"bonus\":{\"max_percent\":\"50\",\"lines\":{\"line.service\":false},"
     "\"confirm\":true}}}";
 
-static struct plan *compile(struct arena *arena, const char *text)
+static struct plan *
+compile(struct arena *arena, const char *text)
 {
     struct problems problems = { 0 };
     struct plan *plan;
@@ -52,7 +53,8 @@ static struct plan *compile(struct arena *arena, const char *text)
 }
 
 /* The programme, and `count` offers of 50 % each for people and goods of its own. */
-static struct plan *compile_with_offers(struct arena *arena, int count)
+static struct plan *
+compile_with_offers(struct arena *arena, int count)
 {
     size_t cap = sizeof(document) + sizeof(redemption) + 16 + (size_t)count * 256;
     char *text = malloc(cap);
@@ -77,25 +79,38 @@ static struct line line[lines];
 static struct redeem redeem = { .currency = { "bonus", 5 }, .points = 200000 };
 static struct text segment = { "person-42", 9 };
 
-static struct event make_event(void)
+static struct event
+make_event(void)
 {
     static char article[lines][8];
     struct event event = {
-        .kind = TEXT("purchase"), .outlet = TEXT("7"), .till = TEXT("1"), .number = TEXT("100"),
-        .occurred_at = INT64_C(1767700000000), .confirmed = true, .line = line,
-        .line_count = lines, .redeem = &redeem, .redeem_count = 1,
+        .kind = TEXT("purchase"),
+        .outlet = TEXT("7"),
+        .till = TEXT("1"),
+        .number = TEXT("100"),
+        .occurred_at = INT64_C(1767700000000),
+        .confirmed = true,
+        .line = line,
+        .line_count = lines,
+        .redeem = &redeem,
+        .redeem_count = 1,
     };
     for (int i = 0; i < lines; i++) {
         snprintf(article[i], sizeof(article[i]), "a%d", i + 40);
         line[i] = (struct line){
-            .article = text_of(article[i]), .category = TEXT("clothes"), .quantity = 1000 + i * 1000,
-            .gross = 60013 + i * 12345, .is_service = i == 7, .is_discounted = i == 6,
+            .article = text_of(article[i]),
+            .category = TEXT("clothes"),
+            .quantity = 1000 + i * 1000,
+            .gross = 60013 + i * 12345,
+            .is_service = i == 7,
+            .is_discounted = i == 6,
         };
     }
     return event;
 }
 
-static const struct member_view *make_view(bool has_offer)
+static const struct member_view *
+make_view(bool has_offer)
 {
     static struct member_view view;
 
@@ -111,7 +126,8 @@ struct floor_answer {
     amount points[lines], money[lines], earned[lines], total;
 };
 
-static void floor_spread(amount total, const amount *weight, int count, amount *share)
+static void
+floor_spread(amount total, const amount *weight, int count, amount *share)
 {
     amount sum = 0, left = total, rest[lines];
 
@@ -133,9 +149,8 @@ static void floor_spread(amount total, const amount *weight, int count, amount *
 }
 
 /* Level 1: 3 %; up to half of the goods by points. */
-__attribute__((noinline)) static bool floor_decide(const struct event *event,
-                                                   const struct member_view *view,
-                                                   struct floor_answer *answer)
+__attribute__((noinline)) static bool
+floor_decide(const struct event *event, const struct member_view *view, struct floor_answer *answer)
 {
     static const int percent[] = { 0, 3, 4, 5 };
     amount goods[lines], base[lines], goods_sum = 0, base_sum = 0;
@@ -161,16 +176,17 @@ __attribute__((noinline)) static bool floor_decide(const struct event *event,
 
 /* --------------------------------------------------------------------------------- measuring */
 
-static double seconds(void)
+static double
+seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void decide(const struct plan *plan, const struct event *event,
-                   const struct member_view *view, enum trace_wish wish, struct arena *arena,
-                   struct decision *decision)
+static void
+decide(const struct plan *plan, const struct event *event, const struct member_view *view,
+       enum trace_wish wish, struct arena *arena, struct decision *decision)
 {
     struct err err;
     if (engine_evaluate(plan, event, view, EVALUATE_ORDINARY, wish, arena, decision, &err) != OK ||
@@ -181,9 +197,9 @@ static void decide(const struct plan *plan, const struct event *event,
 }
 
 /* The best of some rounds, in microseconds a decision. */
-static double measure(const struct plan *plan, const struct event *event,
-                      const struct member_view *view, enum trace_wish wish, struct arena *arena,
-                      int count)
+static double
+measure(const struct plan *plan, const struct event *event, const struct member_view *view,
+        enum trace_wish wish, struct arena *arena, int count)
 {
     struct decision decision;
     double best = 1e9;
@@ -200,7 +216,8 @@ static double measure(const struct plan *plan, const struct event *event,
     return best;
 }
 
-static double measure_floor(const struct event *event, const struct member_view *view)
+static double
+measure_floor(const struct event *event, const struct member_view *view)
 {
     struct floor_answer answer;
     double best = 1e9;
@@ -217,8 +234,9 @@ static double measure_floor(const struct event *event, const struct member_view 
     return best;
 }
 
-static void compare(const struct plan *plan, const struct event *event,
-                    const struct member_view *view, struct arena *arena)
+static void
+compare(const struct plan *plan, const struct event *event, const struct member_view *view,
+        struct arena *arena)
 {
     struct floor_answer answer;
     struct decision decision;
@@ -230,14 +248,16 @@ static void compare(const struct plan *plan, const struct event *event,
         exit(1);
     }
     for (int i = 0; i < lines; i++) {
-        if (decision.line[i].points != answer.points[i] || decision.line[i].money != answer.money[i]) {
+        if (decision.line[i].points != answer.points[i] ||
+            decision.line[i].money != answer.money[i]) {
             fprintf(stderr, "the floor splits line %d otherwise\n", i);
             exit(1);
         }
     }
 }
 
-int main(void)
+int
+main(void)
 {
     struct arena plans, arena;
 

@@ -33,12 +33,14 @@ struct mark {
     uint32_t firing, share;
 };
 
-static struct mark mark(const struct walk *walk)
+static struct mark
+mark(const struct walk *walk)
 {
     return (struct mark){ walk->e->firings.count, walk->e->shares.count };
 }
 
-static void drop(struct walk *walk, struct mark to)
+static void
+drop(struct walk *walk, struct mark to)
 {
     assert(to.firing <= walk->e->firings.count);
     assert(to.share <= walk->e->shares.count);
@@ -46,7 +48,8 @@ static void drop(struct walk *walk, struct mark to)
     walk->e->shares.count = to.share;
 }
 
-static bool push_firing(struct evaluation *e, const struct firing *firing)
+static bool
+push_firing(struct evaluation *e, const struct firing *firing)
 {
     struct firings *firings = &e->firings;
 
@@ -68,17 +71,25 @@ static bool push_firing(struct evaluation *e, const struct firing *firing)
 }
 
 /* One rule, a candidate. Its benefit; 0: it did not fire. */
-static amount run_rule(struct walk *walk, int32_t rule, uint32_t candidate)
+static amount
+run_rule(struct walk *walk, int32_t rule, uint32_t candidate)
 {
     struct evaluation *e = walk->e;
     struct firing firing = { .rule = rule, .share = e->shares.count };
     bool fired = false;
 
     switch (e->plan->rule[rule].scope) {
-    case SCOPE_LINE: fired = discount_on_line(e, rule, (uint32_t)walk->line, &firing); break;
-    case SCOPE_RECEIPT: fired = discount_on_receipt(e, rule, &firing); break;
-    case SCOPE_EARN: fired = earn_by_rule(e, rule, &firing); break;
-    default: assert(!"a known scope");
+    case SCOPE_LINE:
+        fired = discount_on_line(e, rule, (uint32_t)walk->line, &firing);
+        break;
+    case SCOPE_RECEIPT:
+        fired = discount_on_receipt(e, rule, &firing);
+        break;
+    case SCOPE_EARN:
+        fired = earn_by_rule(e, rule, &firing);
+        break;
+    default:
+        assert(!"a known scope");
     }
     if (firing.matches)
         walk->met[candidate] = true;
@@ -91,7 +102,8 @@ static amount run_rule(struct walk *walk, int32_t rule, uint32_t candidate)
 }
 
 /* Add with the flag of the evaluation; a sum that does not fit stays as it is. */
-static amount add(struct evaluation *e, amount a, amount b)
+static amount
+add(struct evaluation *e, amount a, amount b)
 {
     amount sum = a;
     if (!i64_add(a, b, &sum))
@@ -99,7 +111,8 @@ static amount add(struct evaluation *e, amount a, amount b)
     return sum;
 }
 
-static void displace(struct walk *walk, uint32_t from, uint32_t to)
+static void
+displace(struct walk *walk, uint32_t from, uint32_t to)
 {
     assert(from <= to);
     for (uint32_t i = from; i < to; i++)
@@ -107,7 +120,8 @@ static void displace(struct walk *walk, uint32_t from, uint32_t to)
 }
 
 /* Put what stands on top of `from` at `to` instead. */
-static void move_down(struct walk *walk, struct mark to, struct mark from)
+static void
+move_down(struct walk *walk, struct mark to, struct mark from)
 {
     struct firings *firings = &walk->e->firings;
     struct shares *shares = &walk->e->shares;
@@ -116,10 +130,13 @@ static void move_down(struct walk *walk, struct mark to, struct mark from)
 
     assert(to.firing <= from.firing);
     assert(to.share <= from.share);
+    if (to.firing == from.firing)
+        return; /* it stands there already */
     memmove(firings->item + to.firing, firings->item + from.firing,
             firing_count * sizeof(struct firing));
-    memmove(shares->item + to.share, shares->item + from.share,
-            share_count * sizeof(struct share));
+    if (share_count > 0) /* an event without lines has none */
+        memmove(shares->item + to.share, shares->item + from.share,
+                share_count * sizeof(struct share));
     for (uint32_t i = 0; i < firing_count; i++)
         firings->item[to.firing + i].share -= from.share - to.share;
     drop(walk, (struct mark){ to.firing + firing_count, to.share + share_count });
@@ -128,7 +145,8 @@ static void move_down(struct walk *walk, struct mark to, struct mark from)
 static amount run_node(struct walk *walk, uint32_t node, uint32_t first, uint32_t end);
 
 /* The child of `node` that holds candidate `*at`; `*at` goes on to the first that it does not. */
-static uint32_t next_child(const struct walk *walk, uint32_t node, uint32_t *at, uint32_t end)
+static uint32_t
+next_child(const struct walk *walk, uint32_t node, uint32_t *at, uint32_t end)
 {
     const struct tree *tree = walk->tree;
     uint32_t leaf = walk->candidate[*at];
@@ -147,7 +165,8 @@ static uint32_t next_child(const struct walk *walk, uint32_t node, uint32_t *at,
 }
 
 /* max, min, first: one child stands. */
-static amount run_choice(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
+static amount
+run_choice(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
 {
     struct evaluation *e = walk->e;
     uint8_t op = walk->tree->node[node].op;
@@ -183,7 +202,8 @@ static amount run_choice(struct walk *walk, uint32_t node, uint32_t first, uint3
 }
 
 /* Take the shares from `from` on off the prices (sign -1), or put them back (sign 1). */
-static void move_prices(struct walk *walk, uint32_t from, int sign)
+static void
+move_prices(struct walk *walk, uint32_t from, int sign)
 {
     struct evaluation *e = walk->e;
 
@@ -196,7 +216,8 @@ static void move_prices(struct walk *walk, uint32_t from, int sign)
 }
 
 /* multiply: every child stands, each computed from what those before it left. */
-static amount run_multiply(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
+static amount
+run_multiply(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
 {
     struct mark bottom = mark(walk);
     amount total = 0;
@@ -213,7 +234,8 @@ static amount run_multiply(struct walk *walk, uint32_t node, uint32_t first, uin
 }
 
 /* Cut what the firings from `bottom` on give to what the lines can take; later ones lose first. */
-static amount cut_to_room(struct walk *walk, struct mark bottom)
+static amount
+cut_to_room(struct walk *walk, struct mark bottom)
 {
     struct evaluation *e = walk->e;
     amount total = 0;
@@ -239,7 +261,8 @@ static amount cut_to_room(struct walk *walk, struct mark bottom)
 }
 
 /* sum: every child stands, each computed from the same base. */
-static amount run_sum(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
+static amount
+run_sum(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
 {
     struct mark bottom = mark(walk);
     amount total = 0;
@@ -252,24 +275,30 @@ static amount run_sum(struct walk *walk, uint32_t node, uint32_t first, uint32_t
     return walk->takes ? cut_to_room(walk, bottom) : total;
 }
 
-static amount run_node(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
+static amount
+run_node(struct walk *walk, uint32_t node, uint32_t first, uint32_t end)
 {
     assert(node < walk->tree->count);
     assert(first < end);
     switch (walk->tree->node[node].op) {
-    case TREE_RULE: return run_rule(walk, walk->tree->node[node].rule, first);
+    case TREE_RULE:
+        return run_rule(walk, walk->tree->node[node].rule, first);
     case TREE_MAX:
     case TREE_MIN:
-    case TREE_FIRST: return run_choice(walk, node, first, end);
-    case TREE_SUM: return run_sum(walk, node, first, end);
-    case TREE_MULTIPLY: return run_multiply(walk, node, first, end);
-    default: kop_check_failed(__FILE__, __LINE__, "a known operator");
+    case TREE_FIRST:
+        return run_choice(walk, node, first, end);
+    case TREE_SUM:
+        return run_sum(walk, node, first, end);
+    case TREE_MULTIPLY:
+        return run_multiply(walk, node, first, end);
+    default:
+        kop_check_failed(__FILE__, __LINE__, "a known operator");
     }
 }
 
 /* Every leaf of a tree. */
-static bool all_leaves(struct evaluation *e, const struct tree *tree, const uint32_t **leaf,
-                       uint32_t *count)
+static bool
+all_leaves(struct evaluation *e, const struct tree *tree, const uint32_t **leaf, uint32_t *count)
 {
     uint32_t *all = arena_array(e->arena, uint32_t, tree->count);
 
@@ -283,7 +312,8 @@ static bool all_leaves(struct evaluation *e, const struct tree *tree, const uint
     return all != NULL;
 }
 
-bool combine_candidates(struct evaluation *e, const struct tree *tree, struct candidates *out)
+bool
+combine_candidates(struct evaluation *e, const struct tree *tree, struct candidates *out)
 {
     struct condition_failure failure;
     bool whole = tree->index == NULL || e->wish == TRACE_FULL;
@@ -315,11 +345,16 @@ bool combine_candidates(struct evaluation *e, const struct tree *tree, struct ca
     return !e->no_memory;
 }
 
-void combine_run(struct evaluation *e, const struct tree *tree, const struct candidates *candidates,
-                 int32_t line)
+void
+combine_run(struct evaluation *e, const struct tree *tree, const struct candidates *candidates,
+            int32_t line)
 {
     struct walk walk = {
-        .e = e, .tree = tree, .candidate = candidates->node, .met = candidates->met, .line = line,
+        .e = e,
+        .tree = tree,
+        .candidate = candidates->node,
+        .met = candidates->met,
+        .line = line,
     };
 
     e->firings.count = 0;

@@ -3,7 +3,7 @@
  *
  * Owns:      steps 1 to 3 of a purchase, and what each kind of discount computes.
  * Must not:  choose between rules (combine.c does).
- * Invariant: no line goes below its floor, nor below 0; a discount of 100 % leaves exactly the floor.
+ * Invariant: no line goes below its floor, nor below 0; 100 % off leaves exactly the floor.
  * Cost:      O(matching lines) a rule.
  * Tests:     tests/tables/evaluate/, tests/unit/engine/test_evaluate_random.c
  */
@@ -12,7 +12,8 @@
 #include "engine/trace.h"
 
 /* What a line can still give: its price in the node that is walked, less its floor. */
-static amount room_of(const struct evaluation *e, uint32_t line)
+static amount
+room_of(const struct evaluation *e, uint32_t line)
 {
     amount room = e->price[line] - e->event->line[line].floor;
 
@@ -21,7 +22,8 @@ static amount room_of(const struct evaluation *e, uint32_t line)
 }
 
 /* A part of `base`, rounded as the discount says. */
-static amount part_of(const struct discount_terms *discount, amount base, bool *is_inexact)
+static amount
+part_of(const struct discount_terms *discount, amount base, bool *is_inexact)
 {
     amount part;
 
@@ -33,8 +35,9 @@ static amount part_of(const struct discount_terms *discount, amount base, bool *
 }
 
 /* What the discount wants of one line, before floors. */
-static amount wanted_of_line(const struct evaluation *e, const struct discount_terms *discount,
-                             uint32_t line, bool *is_inexact)
+static amount
+wanted_of_line(const struct evaluation *e, const struct discount_terms *discount, uint32_t line,
+               bool *is_inexact)
 {
     amount price = e->price[line];
     int64_t quantity = e->event->line[line].quantity;
@@ -59,7 +62,8 @@ static amount wanted_of_line(const struct evaluation *e, const struct discount_t
     return price > value ? price - value : 0;
 }
 
-bool discount_on_line(struct evaluation *e, int32_t rule, uint32_t line, struct firing *firing)
+bool
+discount_on_line(struct evaluation *e, int32_t rule, uint32_t line, struct firing *firing)
 {
     const struct rule *terms = &e->plan->rule[rule];
 
@@ -80,8 +84,9 @@ bool discount_on_line(struct evaluation *e, int32_t rule, uint32_t line, struct 
 }
 
 /* Each matching line alone. */
-static void take_by_line(struct evaluation *e, const struct discount_terms *discount,
-                         uint32_t count, struct firing *firing)
+static void
+take_by_line(struct evaluation *e, const struct discount_terms *discount, uint32_t count,
+             struct firing *firing)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t line = e->match[i];
@@ -99,8 +104,9 @@ static void take_by_line(struct evaluation *e, const struct discount_terms *disc
 }
 
 /* One amount for all matching lines, spread by their prices. */
-static void take_and_spread(struct evaluation *e, const struct discount_terms *discount,
-                            uint32_t count, struct firing *firing)
+static void
+take_and_spread(struct evaluation *e, const struct discount_terms *discount, uint32_t count,
+                struct firing *firing)
 {
     amount rest;
 
@@ -119,7 +125,8 @@ static void take_and_spread(struct evaluation *e, const struct discount_terms *d
     assert(rest >= 0);
 }
 
-bool discount_on_receipt(struct evaluation *e, int32_t rule, struct firing *firing)
+bool
+discount_on_receipt(struct evaluation *e, int32_t rule, struct firing *firing)
 {
     const struct rule *terms = &e->plan->rule[rule];
     uint32_t count = evaluation_match(e, rule, terms->lines);
@@ -146,7 +153,8 @@ bool discount_on_receipt(struct evaluation *e, int32_t rule, struct firing *firi
 }
 
 /* What the tree left standing becomes effects. */
-static void accept(struct evaluation *e, int32_t line)
+static void
+accept(struct evaluation *e, int32_t line)
 {
     for (uint32_t f = 0; f < e->firings.count; f++) {
         const struct firing *firing = &e->firings.item[f];
@@ -154,16 +162,18 @@ static void accept(struct evaluation *e, int32_t line)
         for (uint32_t i = firing->share; i < firing->share + firing->share_count; i++) {
             const struct share *share = &e->shares.item[i];
             e->decision->line[share->line].discount += share->amount;
-            evaluation_effect(e, (struct effect){ .kind = EFFECT_DISCOUNT, .line = share->line,
-                                                  .rule = firing->rule, .money = share->amount });
+            evaluation_effect(e, (struct effect){ .kind = EFFECT_DISCOUNT,
+                                                  .line = share->line,
+                                                  .rule = firing->rule,
+                                                  .money = share->amount });
             assert(line_net(&e->decision->line[share->line]) >= 0);
         }
     }
 }
 
 /* Candidates of which no line was found: why the first line did not do. */
-static void tell_unmatched(struct evaluation *e, const struct tree *tree,
-                           const struct candidates *candidates)
+static void
+tell_unmatched(struct evaluation *e, const struct tree *tree, const struct candidates *candidates)
 {
     struct condition_failure failure;
 
@@ -182,7 +192,8 @@ static void tell_unmatched(struct evaluation *e, const struct tree *tree,
     }
 }
 
-void discount_lines(struct evaluation *e)
+void
+discount_lines(struct evaluation *e)
 {
     const struct tree *tree = &e->kind->line;
     struct candidates candidates;
@@ -200,7 +211,8 @@ void discount_lines(struct evaluation *e)
     tell_unmatched(e, tree, &candidates);
 }
 
-void discount_receipt(struct evaluation *e)
+void
+discount_receipt(struct evaluation *e)
 {
     const struct tree *tree = &e->kind->receipt;
     struct candidates candidates;
@@ -213,7 +225,8 @@ void discount_receipt(struct evaluation *e)
     accept(e, -1);
 }
 
-void discount_round(struct evaluation *e)
+void
+discount_round(struct evaluation *e)
 {
     amount quantum = e->plan->receipt_quantum;
     amount net = evaluation_net(e);
@@ -232,8 +245,10 @@ void discount_round(struct evaluation *e)
                   e->arena);
     for (uint32_t i = 0; i < count; i++) {
         e->decision->line[e->match[i]].rounding += e->part[i];
-        evaluation_effect(e, (struct effect){ .kind = EFFECT_ROUNDING, .line = e->match[i],
-                                              .rule = rule_none, .money = e->part[i] });
+        evaluation_effect(e, (struct effect){ .kind = EFFECT_ROUNDING,
+                                              .line = e->match[i],
+                                              .rule = rule_none,
+                                              .money = e->part[i] });
     }
     struct trace_item *item = trace_next(e, TRACE_ROUNDED, rule_none);
     if (item != NULL) {

@@ -15,21 +15,26 @@
 #include "engine/trace.h"
 
 /* An amount of the line that an earning is taken of. */
-static amount base_of(const struct evaluation *e, const struct earn_terms *earn, uint32_t line)
+static amount
+base_of(const struct evaluation *e, const struct earn_terms *earn, uint32_t line)
 {
     const struct line_result *result = &e->decision->line[line];
 
     switch (earn->of) {
-    case EARN_OF_GROSS: return result->gross;
-    case EARN_OF_NET: return line_net(result);
-    case EARN_OF_MONEY: return result->money;
-    default: kop_check_failed(__FILE__, __LINE__, "a known base");
+    case EARN_OF_GROSS:
+        return result->gross;
+    case EARN_OF_NET:
+        return line_net(result);
+    case EARN_OF_MONEY:
+        return result->money;
+    default:
+        kop_check_failed(__FILE__, __LINE__, "a known base");
     }
 }
 
 /* Points for one base. Sets overflow. */
-static amount points_for(struct evaluation *e, const struct earn_terms *earn, amount base,
-                         bool *is_inexact)
+static amount
+points_for(struct evaluation *e, const struct earn_terms *earn, amount base, bool *is_inexact)
 {
     amount points = 0;
 
@@ -52,7 +57,8 @@ static amount points_for(struct evaluation *e, const struct earn_terms *earn, am
     return earn->points;
 }
 
-static amount add(struct evaluation *e, amount a, amount b)
+static amount
+add(struct evaluation *e, amount a, amount b)
 {
     amount sum = a;
     if (!i64_add(a, b, &sum))
@@ -61,8 +67,9 @@ static amount add(struct evaluation *e, amount a, amount b)
 }
 
 /* One number for all matching lines, spread by their bases (e->weight). */
-static void earn_and_spread(struct evaluation *e, const struct earn_terms *earn, uint32_t count,
-                            struct firing *firing)
+static void
+earn_and_spread(struct evaluation *e, const struct earn_terms *earn, uint32_t count,
+                struct firing *firing)
 {
     amount rest;
 
@@ -80,7 +87,8 @@ static void earn_and_spread(struct evaluation *e, const struct earn_terms *earn,
     assert(rest == 0 || e->arena->failed);
 }
 
-bool earn_by_rule(struct evaluation *e, int32_t rule, struct firing *firing)
+bool
+earn_by_rule(struct evaluation *e, int32_t rule, struct firing *firing)
 {
     const struct rule *terms = &e->plan->rule[rule];
     const struct earn_terms *earn = &terms->earn;
@@ -125,7 +133,8 @@ struct found {
     struct share *share;
 };
 
-static bool reserve(struct evaluation *e, struct found *found)
+static bool
+reserve(struct evaluation *e, struct found *found)
 {
     uint32_t items = found->count + e->firings.count;
     uint32_t shares = found->share_count + e->shares.count;
@@ -150,13 +159,15 @@ static bool reserve(struct evaluation *e, struct found *found)
 }
 
 /* What the tree of one currency left standing. */
-static void collect(struct evaluation *e, struct found *found)
+static void
+collect(struct evaluation *e, struct found *found)
 {
     uint32_t base = found->share_count;
 
     if (e->firings.count == 0 || !reserve(e, found))
         return;
-    memcpy(found->share + base, e->shares.item, e->shares.count * sizeof(struct share));
+    if (e->shares.count > 0) /* an event without lines has none */
+        memcpy(found->share + base, e->shares.item, e->shares.count * sizeof(struct share));
     found->share_count += e->shares.count;
     for (uint32_t i = 0; i < e->firings.count; i++) {
         struct firing *firing = &found->item[found->count++];
@@ -167,7 +178,8 @@ static void collect(struct evaluation *e, struct found *found)
     assert(found->count <= found->cap);
 }
 
-static int compare_rules(const void *a, const void *b, void *context)
+static int
+compare_rules(const void *a, const void *b, void *context)
 {
     const struct firing *left = a;
     const struct firing *right = b;
@@ -177,7 +189,8 @@ static int compare_rules(const void *a, const void *b, void *context)
 }
 
 /* Earnings and their effects, in order of rule index. */
-static void book(struct evaluation *e, struct found *found)
+static void
+book(struct evaluation *e, struct found *found)
 {
     struct decision *decision = e->decision;
     struct firing *scratch = arena_array(e->arena, struct firing, found->count);
@@ -192,18 +205,22 @@ static void book(struct evaluation *e, struct found *found)
         const struct firing *firing = &found->item[f];
         uint8_t currency = e->plan->rule[firing->rule].earn.currency;
         decision->earning[decision->earning_count++] = (struct earning){
-            .rule = firing->rule, .currency = currency, .points = firing->result,
+            .rule = firing->rule,
+            .currency = currency,
+            .points = firing->result,
         };
         for (uint32_t i = firing->share; i < firing->share + firing->share_count; i++)
             evaluation_effect(e, (struct effect){ .kind = EFFECT_EARN,
                                                   .line = found->share[i].line,
-                                                  .rule = firing->rule, .currency = currency,
+                                                  .rule = firing->rule,
+                                                  .currency = currency,
                                                   .points = found->share[i].amount });
         assert(firing->result > 0);
     }
 }
 
-void earn_all(struct evaluation *e)
+void
+earn_all(struct evaluation *e)
 {
     struct found found = { 0 };
 
@@ -224,7 +241,8 @@ void earn_all(struct evaluation *e)
         book(e, &found);
 }
 
-void earn_counters(struct evaluation *e)
+void
+earn_counters(struct evaluation *e)
 {
     const struct terms *terms = &e->plan->terms;
     const struct line_result *total = &e->decision->total;
@@ -238,10 +256,18 @@ void earn_counters(struct evaluation *e)
     for (uint32_t i = 0; i < terms->counter_count; i++) {
         int64_t *add_to = &e->decision->counter_add[i];
         switch (terms->counter[i].source) {
-        case COUNTER_GROSS: *add_to = total->gross; break;
-        case COUNTER_NET: *add_to = line_net(total); break;
-        case COUNTER_MONEY: *add_to = total->money; break;
-        case COUNTER_COUNT: *add_to = takes_part ? 1 : 0; break;
+        case COUNTER_GROSS:
+            *add_to = total->gross;
+            break;
+        case COUNTER_NET:
+            *add_to = line_net(total);
+            break;
+        case COUNTER_MONEY:
+            *add_to = total->money;
+            break;
+        case COUNTER_COUNT:
+            *add_to = takes_part ? 1 : 0;
+            break;
         }
     }
 }

@@ -13,7 +13,8 @@
 #include "engine/combine.h"
 #include "engine/trace.h"
 
-void evaluation_look_at(struct evaluation *e, uint32_t line)
+void
+evaluation_look_at(struct evaluation *e, uint32_t line)
 {
     const struct line_result *result = &e->decision->line[line];
 
@@ -23,7 +24,8 @@ void evaluation_look_at(struct evaluation *e, uint32_t line)
     e->context.line_discounted = e->event->line[line].is_discounted || result->discount > 0;
 }
 
-void evaluation_effect(struct evaluation *e, struct effect effect)
+void
+evaluation_effect(struct evaluation *e, struct effect effect)
 {
     struct decision *decision = e->decision;
 
@@ -45,7 +47,8 @@ void evaluation_effect(struct evaluation *e, struct effect effect)
     decision->effect[decision->effect_count++] = effect;
 }
 
-bool evaluation_push_share(struct evaluation *e, uint32_t line, amount part)
+bool
+evaluation_push_share(struct evaluation *e, uint32_t line, amount part)
 {
     struct shares *shares = &e->shares;
 
@@ -66,7 +69,8 @@ bool evaluation_push_share(struct evaluation *e, uint32_t line, amount part)
     return true;
 }
 
-uint32_t evaluation_match(struct evaluation *e, int32_t rule, int32_t condition)
+uint32_t
+evaluation_match(struct evaluation *e, int32_t rule, int32_t condition)
 {
     struct condition_failure failure = { .condition = condition_none }, first = failure;
     int32_t tested = -1;
@@ -93,7 +97,8 @@ uint32_t evaluation_match(struct evaluation *e, int32_t rule, int32_t condition)
     return count;
 }
 
-amount evaluation_net(const struct evaluation *e)
+amount
+evaluation_net(const struct evaluation *e)
 {
     amount sum = 0;
     for (uint32_t i = 0; i < e->decision->line_count; i++) {
@@ -103,8 +108,9 @@ amount evaluation_net(const struct evaluation *e)
     return sum;
 }
 
-void evaluation_refuse(struct evaluation *e, enum outcome outcome, amount limit, const char *list,
-                       uint32_t index, const char *field)
+void
+evaluation_refuse(struct evaluation *e, enum outcome outcome, amount limit, const char *list,
+                  uint32_t index, const char *field)
 {
     struct decision *decision = e->decision;
     struct buf buf;
@@ -124,7 +130,8 @@ void evaluation_refuse(struct evaluation *e, enum outcome outcome, amount limit,
 }
 
 /* Room for one event, and what is known from the start. */
-static bool prepare(struct evaluation *e)
+static bool
+prepare(struct evaluation *e)
 {
     uint32_t count = e->event->line_count;
 
@@ -142,8 +149,23 @@ static bool prepare(struct evaluation *e)
     return true;
 }
 
+/* Amounts so large that their sums might not fit are refused before anything is added. */
+static bool
+has_range(const struct event *event)
+{
+    bool good = true;
+
+    assert(event->line_count <= lines_per_receipt_max);
+    for (uint32_t i = 0; i < event->line_count; i++)
+        good &= event->line[i].gross <= AMOUNT_MAX && event->line[i].floor <= AMOUNT_MAX;
+    for (uint32_t i = 0; i < event->payment_count; i++)
+        good &= event->payment[i].money <= AMOUNT_MAX;
+    return good;
+}
+
 /* Lines of the decision, with their gross. */
-static bool begin(struct evaluation *e)
+static bool
+begin(struct evaluation *e)
 {
     struct decision *decision = e->decision;
 
@@ -162,7 +184,8 @@ static bool begin(struct evaluation *e)
 }
 
 /* Steps 1 to 3. */
-static void reduce(struct evaluation *e)
+static void
+reduce(struct evaluation *e)
 {
     if (e->kind != NULL)
         discount_lines(e);
@@ -175,7 +198,8 @@ static void reduce(struct evaluation *e)
     assert(e->context.net <= e->context.after_lines);
 }
 
-static void add_line(struct line_result *sum, const struct line_result *line)
+static void
+add_line(struct line_result *sum, const struct line_result *line)
 {
     sum->gross += line->gross;
     sum->discount += line->discount;
@@ -186,7 +210,8 @@ static void add_line(struct line_result *sum, const struct line_result *line)
     sum->money += line->money;
 }
 
-static void total(struct evaluation *e)
+static void
+total(struct evaluation *e)
 {
     struct decision *decision = e->decision;
 
@@ -198,23 +223,36 @@ static void total(struct evaluation *e)
 }
 
 /* The line as its effects alone tell it; money is what they leave. */
-static void count_effect(struct line_result *line, const struct effect *effect)
+static void
+count_effect(struct line_result *line, const struct effect *effect)
 {
     assert(effect->kind == EFFECT_ROUNDING || effect->money >= 0);
     assert(effect->points >= 0);
     switch (effect->kind) {
-    case EFFECT_DISCOUNT: line->discount += effect->money; break;
-    case EFFECT_ROUNDING: line->rounding += effect->money; break;
-    case EFFECT_CERTIFICATE: line->certificate += effect->money; break;
-    case EFFECT_POINTS: line->points += effect->money; break;
-    case EFFECT_PURSE: line->purse += effect->money; break;
-    case EFFECT_EARN: return;
+    case EFFECT_DISCOUNT:
+        line->discount += effect->money;
+        break;
+    case EFFECT_ROUNDING:
+        line->rounding += effect->money;
+        break;
+    case EFFECT_CERTIFICATE:
+        line->certificate += effect->money;
+        break;
+    case EFFECT_POINTS:
+        line->points += effect->money;
+        break;
+    case EFFECT_PURSE:
+        line->purse += effect->money;
+        break;
+    case EFFECT_EARN:
+        return;
     }
     line->money -= effect->money;
 }
 
 /* Points of all earnings against those of all EARN effects, where there are lines to bear them. */
-static void prove_earnings(const struct evaluation *e)
+static void
+prove_earnings(const struct evaluation *e)
 {
     const struct decision *decision = e->decision;
     uint32_t at = 0;
@@ -226,7 +264,8 @@ static void prove_earnings(const struct evaluation *e)
         bool has_lines = false;
         for (uint32_t k = 0; k < decision->line_count && !has_lines; k++)
             has_lines = line_takes_part(e, k);
-        for (; at < decision->effect_count && decision->effect[at].rule == decision->earning[i].rule;
+        for (;
+             at < decision->effect_count && decision->effect[at].rule == decision->earning[i].rule;
              at++)
             sum += decision->effect[at].points;
         assert(sum == decision->earning[i].points || !has_lines);
@@ -235,7 +274,8 @@ static void prove_earnings(const struct evaluation *e)
 }
 
 /* Nothing is lost and nothing is made: counted from the effects, line by line. */
-static void prove(struct evaluation *e)
+static void
+prove(struct evaluation *e)
 {
     const struct decision *decision = e->decision;
     struct line_result *again = arena_array(e->arena, struct line_result, decision->line_count);
@@ -257,7 +297,8 @@ static void prove(struct evaluation *e)
     prove_earnings(e);
 }
 
-static enum code finish(struct evaluation *e, struct err *err)
+static enum code
+finish(struct evaluation *e, struct err *err)
 {
     if (e->overflow) {
         e->decision->outcome = OUTCOME_AMOUNT_OVERFLOW;
@@ -271,19 +312,27 @@ static enum code finish(struct evaluation *e, struct err *err)
     return OK;
 }
 
-enum code engine_evaluate(const struct plan *plan, const struct event *event,
-                          const struct member_view *view, enum evaluate_mode mode,
-                          enum trace_wish wish, struct arena *arena, struct decision *decision,
-                          struct err *err)
+enum code
+engine_evaluate(const struct plan *plan, const struct event *event, const struct member_view *view,
+                enum evaluate_mode mode, enum trace_wish wish, struct arena *arena,
+                struct decision *decision, struct err *err)
 {
     struct evaluation e = {
-        .plan = plan, .event = event, .view = view, .mode = mode, .wish = wish, .arena = arena,
+        .plan = plan,
+        .event = event,
+        .view = view,
+        .mode = mode,
+        .wish = wish,
+        .arena = arena,
         .decision = decision,
     };
 
     assert(view != NULL);
     if (!begin(&e))
         return err_set(err, CODE_NO_MEMORY, "no memory to decide the event");
+    e.overflow = !has_range(event);
+    if (e.overflow)
+        return finish(&e, err);
     reduce(&e);
     if (!e.no_memory)
         redeem_all(&e);
@@ -297,18 +346,26 @@ enum code engine_evaluate(const struct plan *plan, const struct event *event,
     return finish(&e, err);
 }
 
-enum code engine_requote(const struct plan *plan, const struct event *event,
-                         const struct member_view *view, const struct kept_payment *kept,
-                         struct arena *arena, struct decision *decision, struct err *err)
+enum code
+engine_requote(const struct plan *plan, const struct event *event, const struct member_view *view,
+               const struct kept_payment *kept, struct arena *arena, struct decision *decision,
+               struct err *err)
 {
     struct evaluation e = {
-        .plan = plan, .event = event, .view = view, .wish = TRACE_NOTHING, .arena = arena,
+        .plan = plan,
+        .event = event,
+        .view = view,
+        .wish = TRACE_NOTHING,
+        .arena = arena,
         .decision = decision,
     };
 
     assert(kept != NULL || event->line_count == 0);
     if (!begin(&e))
         return err_set(err, CODE_NO_MEMORY, "no memory to decide the event");
+    e.overflow = !has_range(event);
+    if (e.overflow)
+        return finish(&e, err);
     e.context.certificate = 0;
     for (uint32_t i = 0; i < event->line_count; i++)
         e.context.certificate += kept[i].certificate;
@@ -326,7 +383,8 @@ enum code engine_requote(const struct plan *plan, const struct event *event,
 }
 
 /* The decision's effects and trace without what step 8 wrote, in arrays that may grow. */
-static bool forget_earnings(struct evaluation *e)
+static bool
+forget_earnings(struct evaluation *e)
 {
     struct decision *decision = e->decision;
     struct decision old = *decision;
@@ -355,12 +413,17 @@ static bool forget_earnings(struct evaluation *e)
     return !e->no_memory;
 }
 
-enum code engine_earn_again(const struct plan *plan, const struct event *event,
-                            const struct member_view *view, struct arena *arena,
-                            struct decision *decision, struct err *err)
+enum code
+engine_earn_again(const struct plan *plan, const struct event *event,
+                  const struct member_view *view, struct arena *arena, struct decision *decision,
+                  struct err *err)
 {
     struct evaluation e = {
-        .plan = plan, .event = event, .view = view, .arena = arena, .decision = decision,
+        .plan = plan,
+        .event = event,
+        .view = view,
+        .arena = arena,
+        .decision = decision,
     };
     amount after_lines = 0;
 

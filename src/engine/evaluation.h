@@ -3,7 +3,7 @@
  *
  * Owns:      struct evaluation, and what its phases (discount, redeem, earn) call one another.
  * Must not:  outlive the call of engine_evaluate(); be included outside src/engine.
- * Invariant: decision->line is filled as far as the phases went; `price` is, while a tree is walked,
+ * Invariant: decision->line is filled as far as the phases went; while a tree is walked, `price` is
  *            what its current node may take from.
  */
 #ifndef KOP_ENGINE_EVALUATION_H
@@ -24,9 +24,9 @@ struct share {
 struct firing {
     int32_t rule;
     uint32_t share, share_count;
-    amount base;    /* what the rate was taken of */
-    amount wanted;  /* before floors, prices and other rules cut it */
-    amount result;  /* the sum of its shares */
+    amount base;     /* what the rate was taken of */
+    amount wanted;   /* before floors, prices and other rules cut it */
+    amount result;   /* the sum of its shares */
     bool matches;    /* its `lines` held for a line at least */
     bool is_inexact; /* `wanted` was rounded */
     bool is_spread;
@@ -52,8 +52,8 @@ struct evaluation {
     struct arena *arena;
     struct decision *decision;
     struct condition_context context;
-    amount *price;  /* by line: base of the node that is walked */
-    amount *used;   /* by line: 0 between uses */
+    amount *price;                /* by line: base of the node that is walked */
+    amount *used;                 /* by line: 0 between uses */
     uint32_t *match;              /* lines that a rule matches, ascending, and for them: */
     amount *weight, *room, *part; /* what a spreading needs */
     struct firings firings;
@@ -64,13 +64,15 @@ struct evaluation {
 };
 
 /* Lines that take part: a requote keeps lines of which everything came back, with quantity 0. */
-static inline bool line_takes_part(const struct evaluation *e, uint32_t line)
+static inline bool
+line_takes_part(const struct evaluation *e, uint32_t line)
 {
     return e->event->line[line].quantity > 0;
 }
 
 /* What is still to pay on a line after the discounts so far (and rounding). */
-static inline amount line_net(const struct line_result *line)
+static inline amount
+line_net(const struct line_result *line)
 {
     return line->gross - line->discount - line->rounding;
 }
@@ -85,7 +87,7 @@ void evaluation_effect(struct evaluation *e, struct effect effect);
 KOP_MUST_CHECK bool evaluation_push_share(struct evaluation *e, uint32_t line, amount part);
 
 /*
- * Gather in e->match the lines that take part and for which `condition` holds (condition_none: all).
+ * Gather in e->match the lines that take part and that `condition` holds for (condition_none: all).
  * `rule` (or rule_none) is told in the trace when there is none. How many.
  */
 uint32_t evaluation_match(struct evaluation *e, int32_t rule, int32_t condition);

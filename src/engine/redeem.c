@@ -15,12 +15,14 @@
 #include "engine/trace.h"
 
 /* What is still to pay on a line. */
-static amount due_of(const struct line_result *line)
+static amount
+due_of(const struct line_result *line)
 {
     return line_net(line) - line->certificate - line->points - line->purse;
 }
 
-static amount due_in_all(const struct evaluation *e)
+static amount
+due_in_all(const struct evaluation *e)
 {
     amount sum = 0;
     for (uint32_t i = 0; i < e->decision->line_count; i++) {
@@ -31,7 +33,8 @@ static amount due_in_all(const struct evaluation *e)
 }
 
 /* Spread a payment over the matched lines by what is still to pay, into e->part. */
-static void spread_payment(struct evaluation *e, amount total, uint32_t count)
+static void
+spread_payment(struct evaluation *e, amount total, uint32_t count)
 {
     amount rest;
 
@@ -41,7 +44,8 @@ static void spread_payment(struct evaluation *e, amount total, uint32_t count)
     assert(rest == 0 || e->arena->failed);
 }
 
-static amount stated(const struct event *event, enum payment_kind kind)
+static amount
+stated(const struct event *event, enum payment_kind kind)
 {
     amount sum = 0;
     for (uint32_t i = 0; i < event->payment_count; i++) {
@@ -53,7 +57,8 @@ static amount stated(const struct event *event, enum payment_kind kind)
 }
 
 /* The payments of a kind, refused where they exceed what is due. What is taken. */
-static amount check_stated(struct evaluation *e, enum payment_kind kind, amount due)
+static amount
+check_stated(struct evaluation *e, enum payment_kind kind, amount due)
 {
     amount sum = 0;
     for (uint32_t i = 0; i < e->event->payment_count; i++) {
@@ -69,7 +74,8 @@ static amount check_stated(struct evaluation *e, enum payment_kind kind, amount 
 }
 
 /* Steps 4 and 6. */
-static void pay_stated(struct evaluation *e, enum payment_kind kind)
+static void
+pay_stated(struct evaluation *e, enum payment_kind kind)
 {
     enum effect_kind effect = kind == PAYMENT_CERTIFICATE ? EFFECT_CERTIFICATE : EFFECT_PURSE;
     amount total = check_stated(e, kind, due_in_all(e));
@@ -85,28 +91,30 @@ static void pay_stated(struct evaluation *e, enum payment_kind kind)
             line->certificate += e->part[i];
         else
             line->purse += e->part[i];
-        evaluation_effect(e, (struct effect){ .kind = effect, .line = e->match[i],
-                                              .rule = rule_none, .money = e->part[i] });
+        evaluation_effect(
+            e, (struct effect){
+                   .kind = effect, .line = e->match[i], .rule = rule_none, .money = e->part[i] });
     }
 }
 
 /* One wish to pay with points, and what bounds it. */
 struct wish {
-    uint32_t index;  /* in the request */
-    uint32_t count;  /* of the allowed lines, in e->match */
+    uint32_t index; /* in the request */
+    uint32_t count; /* of the allowed lines, in e->match */
     const struct redeem *redeem;
     const struct currency_terms *currency;
     const struct redemption_terms *terms;
-    amount step;     /* points */
-    amount base;     /* money: net less certificates of the allowed lines */
-    amount part;     /* points: the most by max_percent and by what is due on the lines */
-    amount stay;     /* points: the most that leaves money_min */
-    amount available; /* points */
+    amount step;             /* points */
+    amount base;             /* money: net less certificates of the allowed lines */
+    amount part;             /* points: the most by max_percent and by what is due on the lines */
+    amount stay;             /* points: the most that leaves money_min */
+    amount available;        /* points */
     enum trace_limit narrow; /* which of part's two */
 };
 
 /* The greatest whole number of steps that money pays for. */
-static amount points_of(const struct wish *wish, amount money)
+static amount
+points_of(const struct wish *wish, amount money)
 {
     amount points;
 
@@ -119,7 +127,8 @@ static amount points_of(const struct wish *wish, amount money)
 }
 
 /* What the same request took of this currency before. */
-static struct redemption taken_before(const struct evaluation *e, uint8_t currency)
+static struct redemption
+taken_before(const struct evaluation *e, uint8_t currency)
 {
     struct redemption sum = { .currency = currency };
     for (uint32_t i = 0; i < e->decision->redemption_count; i++) {
@@ -133,7 +142,8 @@ static struct redemption taken_before(const struct evaluation *e, uint8_t curren
 }
 
 /* Fill the bounds of a wish whose currency is known and may pay. */
-static void measure(struct evaluation *e, struct wish *wish)
+static void
+measure(struct evaluation *e, struct wish *wish)
 {
     struct redemption before = taken_before(e, wish->currency->no);
     ptrdiff_t position = wish->currency - e->plan->terms.currency;
@@ -166,12 +176,14 @@ static void measure(struct evaluation *e, struct wish *wish)
         wish->available = 0;
 }
 
-static amount smaller(amount a, amount b)
+static amount
+smaller(amount a, amount b)
 {
     return a < b ? a : b;
 }
 
-static void tell_limit(struct evaluation *e, const struct wish *wish)
+static void
+tell_limit(struct evaluation *e, const struct wish *wish)
 {
     struct trace_item *item = trace_next(e, TRACE_LIMIT, rule_none);
     if (item == NULL)
@@ -192,8 +204,9 @@ static void tell_limit(struct evaluation *e, const struct wish *wish)
 }
 
 /* A refusal whose limit counts points of the wish's currency. */
-static void refuse_points(struct evaluation *e, enum outcome outcome, amount limit,
-                          const struct wish *wish, const char *field)
+static void
+refuse_points(struct evaluation *e, enum outcome outcome, amount limit, const struct wish *wish,
+              const char *field)
 {
     bool of_request = outcome == OUTCOME_CODE_NOT_CONFIRMED;
 
@@ -203,7 +216,8 @@ static void refuse_points(struct evaluation *e, enum outcome outcome, amount lim
 }
 
 /* How many points are taken of an ordinary wish; refuses what is not allowed. */
-static amount allow(struct evaluation *e, const struct wish *wish)
+static amount
+allow(struct evaluation *e, const struct wish *wish)
 {
     amount limit = smaller(wish->part, wish->stay);
     amount most = smaller(limit, wish->available - wish->available % wish->step);
@@ -226,7 +240,8 @@ static amount allow(struct evaluation *e, const struct wish *wish)
 }
 
 /* A fact: as stated, as far as there is something to pay; on all lines if the allowed do not do. */
-static amount allow_fact(struct evaluation *e, struct wish *wish)
+static amount
+allow_fact(struct evaluation *e, struct wish *wish)
 {
     amount asked = wish->redeem->points, most = 0;
 
@@ -242,7 +257,8 @@ static amount allow_fact(struct evaluation *e, struct wish *wish)
 }
 
 /* Take so many points, worth money, from the matched lines. */
-static void take_points(struct evaluation *e, const struct wish *wish, amount points)
+static void
+take_points(struct evaluation *e, const struct wish *wish, amount points)
 {
     const struct rate *worth = &wish->currency->worth;
     amount money = round_saturated(points, worth->num, worth->den, ROUND_DOWN);
@@ -260,12 +276,17 @@ static void take_points(struct evaluation *e, const struct wish *wish, amount po
                   e->arena);
     for (uint32_t i = 0; i < wish->count; i++) {
         e->decision->line[e->match[i]].points += e->part[i];
-        evaluation_effect(e, (struct effect){ .kind = EFFECT_POINTS, .line = e->match[i],
-                                              .rule = rule_none, .currency = wish->currency->no,
-                                              .points = line_points[i], .money = e->part[i] });
+        evaluation_effect(e, (struct effect){ .kind = EFFECT_POINTS,
+                                              .line = e->match[i],
+                                              .rule = rule_none,
+                                              .currency = wish->currency->no,
+                                              .points = line_points[i],
+                                              .money = e->part[i] });
     }
     e->decision->redemption[e->decision->redemption_count++] = (struct redemption){
-        .currency = wish->currency->no, .points = points, .money = money,
+        .currency = wish->currency->no,
+        .points = points,
+        .money = money,
     };
     struct trace_item *item = trace_next(e, TRACE_SPREAD, rule_none);
     if (item != NULL) {
@@ -277,7 +298,8 @@ static void take_points(struct evaluation *e, const struct wish *wish, amount po
 }
 
 /* Step 5, one wish. */
-static void pay_points(struct evaluation *e, uint32_t index)
+static void
+pay_points(struct evaluation *e, uint32_t index)
 {
     const struct redeem *redeem = &e->event->redeem[index];
     struct wish wish = { .index = index, .redeem = redeem };
@@ -313,7 +335,8 @@ static void pay_points(struct evaluation *e, uint32_t index)
 }
 
 /* Step 7. */
-static void rest_is_money(struct evaluation *e)
+static void
+rest_is_money(struct evaluation *e)
 {
     for (uint32_t i = 0; i < e->decision->line_count; i++) {
         struct line_result *line = &e->decision->line[i];
@@ -322,7 +345,8 @@ static void rest_is_money(struct evaluation *e)
     }
 }
 
-void redeem_all(struct evaluation *e)
+void
+redeem_all(struct evaluation *e)
 {
     struct decision *decision = e->decision;
     uint32_t effects = decision->effect_count;
@@ -351,17 +375,19 @@ void redeem_all(struct evaluation *e)
 }
 
 /* Take at most what is still due of what trace left on the line. */
-static amount keep(struct evaluation *e, enum effect_kind kind, uint32_t line, amount kept)
+static amount
+keep(struct evaluation *e, enum effect_kind kind, uint32_t line, amount kept)
 {
     amount part = smaller(kept, due_of(&e->decision->line[line]));
 
     assert(kept >= 0);
-    evaluation_effect(e, (struct effect){ .kind = kind, .line = line, .rule = rule_none,
-                                          .money = part });
+    evaluation_effect(
+        e, (struct effect){ .kind = kind, .line = line, .rule = rule_none, .money = part });
     return part;
 }
 
-void redeem_kept(struct evaluation *e, const struct kept_payment *kept)
+void
+redeem_kept(struct evaluation *e, const struct kept_payment *kept)
 {
     for (uint32_t i = 0; i < e->decision->line_count; i++) {
         struct line_result *line = &e->decision->line[i];

@@ -12,8 +12,9 @@
 
 #include "engine/engine.h"
 
-bool round_product(int64_t a, int64_t b, int64_t c, amount quantum, enum rounding mode,
-                   amount *result, bool *inexact)
+bool
+round_product(int64_t a, int64_t b, int64_t c, amount quantum, enum rounding mode, amount *result,
+              bool *inexact)
 {
     int64_t steps, rounded;
 
@@ -30,13 +31,15 @@ bool round_product(int64_t a, int64_t b, int64_t c, amount quantum, enum roundin
     return true;
 }
 
-bool round_quotient(int64_t num, int64_t den, amount quantum, enum rounding mode, amount *result)
+bool
+round_quotient(int64_t num, int64_t den, amount quantum, enum rounding mode, amount *result)
 {
     assert(den > 0);
     return round_product(num, 1, den, quantum, mode, result, NULL);
 }
 
-amount round_saturated(int64_t a, int64_t b, int64_t c, enum rounding mode)
+amount
+round_saturated(int64_t a, int64_t b, int64_t c, enum rounding mode)
 {
     int64_t result;
 

@@ -3,11 +3,11 @@
  *
  * Owns:      spread_amount() and its three ways.
  * Must not:  know rules, lines or money.
- * Invariant: the results add up to the total less `rest`; none exceeds its capacity; `rest` > 0 only
- *            when every line that has a weight is full. Equal lines differ by at most one step, the
- *            earlier having more (last-rest: all but the last of them).
- * Cost:      O(lines) a round, O(lines log lines) for the remainders; every round but the last fills
- *            a line, and in practice there is one.
+ * Invariant: the results add up to the total less `rest`; none exceeds its capacity; `rest` is more
+ *            than 0 only when every line that has a weight is full. Without capacities, equal lines
+ *            differ by at most one step, the earlier having more (last-rest: but for the last).
+ * Cost:      O(lines) a round, O(lines log lines) for the remainders; every round but the last
+ *            fills a line, and in practice there is one.
  * Tests:     tests/unit/engine/test_spread.c
  *
  * A round gives each line that is not full its share of what is left. A share is cut to the line's
@@ -35,7 +35,8 @@ struct round {
 };
 
 /* Larger remainder first; the sort is stable, so the earlier line wins a tie. */
-static int compare_remainders(const void *a, const void *b, void *context)
+static int
+compare_remainders(const void *a, const void *b, void *context)
 {
     const struct part *left = a;
     const struct part *right = b;
@@ -45,7 +46,8 @@ static int compare_remainders(const void *a, const void *b, void *context)
 }
 
 /* Floors of all shares and their remainders; what they leave over. */
-static amount give_floors(struct round *round, amount total)
+static amount
+give_floors(struct round *round, amount total)
 {
     amount left = total;
     int64_t product;
@@ -70,7 +72,8 @@ static amount give_floors(struct round *round, amount total)
     return left;
 }
 
-static void give_by_remainder(struct round *round, amount total)
+static void
+give_by_remainder(struct round *round, amount total)
 {
     amount left = give_floors(round, total);
     if (left == 0)
@@ -93,7 +96,8 @@ static void give_by_remainder(struct round *round, amount total)
         round->part[i].share++;
 }
 
-static void give_from_the_first(struct round *round, amount total)
+static void
+give_from_the_first(struct round *round, amount total)
 {
     amount left = give_floors(round, total);
     for (uint32_t i = 0; i < (uint32_t)left; i++)
@@ -101,7 +105,8 @@ static void give_from_the_first(struct round *round, amount total)
 }
 
 /* Shares rounded half-up, the last takes what remains; what is too much goes off the end. */
-static void give_rest_to_last(struct round *round, amount total)
+static void
+give_rest_to_last(struct round *round, amount total)
 {
     amount left = total;
 
@@ -125,7 +130,8 @@ static void give_rest_to_last(struct round *round, amount total)
 }
 
 /* Who takes part in the first round: every line that has a weight, or all if none has. */
-static void gather(struct round *round, const amount *weight, uint32_t count)
+static void
+gather(struct round *round, const amount *weight, uint32_t count)
 {
     round->count = 0;
     round->weights = 0;
@@ -142,7 +148,8 @@ static void gather(struct round *round, const amount *weight, uint32_t count)
 }
 
 /* Cut the shares to the lines' room and drop the lines that are full. What was given in all. */
-static amount settle(struct round *round, const amount *capacity, amount *result)
+static amount
+settle(struct round *round, const amount *capacity, amount *result)
 {
     amount given = 0;
     uint32_t kept = 0;
@@ -166,7 +173,8 @@ static amount settle(struct round *round, const amount *capacity, amount *result
 }
 
 /* The sort by remainders changed the order; rounds go by lines. */
-static int compare_lines(const void *a, const void *b, void *context)
+static int
+compare_lines(const void *a, const void *b, void *context)
 {
     const struct part *left = a;
     const struct part *right = b;
@@ -175,18 +183,26 @@ static int compare_lines(const void *a, const void *b, void *context)
     return (left->index > right->index) - (left->index < right->index);
 }
 
-static void give(struct round *round, enum spreading how, amount total)
+static void
+give(struct round *round, enum spreading how, amount total)
 {
     switch (how) {
-    case SPREAD_LARGEST_REMAINDER: give_by_remainder(round, total); return;
-    case SPREAD_FLOOR_FIRST: give_from_the_first(round, total); return;
-    case SPREAD_LAST_REST: give_rest_to_last(round, total); return;
+    case SPREAD_LARGEST_REMAINDER:
+        give_by_remainder(round, total);
+        return;
+    case SPREAD_FLOOR_FIRST:
+        give_from_the_first(round, total);
+        return;
+    case SPREAD_LAST_REST:
+        give_rest_to_last(round, total);
+        return;
     }
     assert(!"a known way of spreading");
 }
 
-void spread_amount(enum spreading how, amount total, const amount *weight, const amount *capacity,
-                   uint32_t count, amount *result, amount *rest, struct arena *scratch)
+void
+spread_amount(enum spreading how, amount total, const amount *weight, const amount *capacity,
+              uint32_t count, amount *result, amount *rest, struct arena *scratch)
 {
     struct part on_stack[2 * spread_on_stack_max];
     struct arena_mark mark = arena_mark(scratch);

@@ -14,7 +14,8 @@
 
 enum { other_pending = -2, trace_first_cap = 32 };
 
-static bool grow(struct evaluation *e)
+static bool
+grow(struct evaluation *e)
 {
     struct decision *decision = e->decision;
     uint32_t cap = decision->trace_cap == 0 ? trace_first_cap : decision->trace_cap * 2;
@@ -34,7 +35,8 @@ static bool grow(struct evaluation *e)
     return true;
 }
 
-struct trace_item *trace_next(struct evaluation *e, enum trace_kind kind, int32_t rule)
+struct trace_item *
+trace_next(struct evaluation *e, enum trace_kind kind, int32_t rule)
 {
     struct decision *decision = e->decision;
 
@@ -58,7 +60,8 @@ struct trace_item *trace_next(struct evaluation *e, enum trace_kind kind, int32_
 }
 
 /* A FAILED item, unless there are too many of them. */
-static struct trace_item *next_failure(struct evaluation *e, int32_t rule)
+static struct trace_item *
+next_failure(struct evaluation *e, int32_t rule)
 {
     if (e->wish != TRACE_NOTHING && e->failures >= trace_failures_max) {
         e->decision->trace_lost++;
@@ -68,8 +71,9 @@ static struct trace_item *next_failure(struct evaluation *e, int32_t rule)
     return trace_next(e, TRACE_FAILED, rule);
 }
 
-void trace_failed(struct evaluation *e, int32_t rule, int32_t line,
-                  const struct condition_failure *failure)
+void
+trace_failed(struct evaluation *e, int32_t rule, int32_t line,
+             const struct condition_failure *failure)
 {
     struct trace_item *item = next_failure(e, rule);
     if (item == NULL)
@@ -82,7 +86,8 @@ void trace_failed(struct evaluation *e, int32_t rule, int32_t line,
     item->actual_text = failure->actual_text;
 }
 
-void trace_not_valid(struct evaluation *e, int32_t rule)
+void
+trace_not_valid(struct evaluation *e, int32_t rule)
 {
     struct trace_item *item = next_failure(e, rule);
     if (item == NULL)
@@ -93,8 +98,8 @@ void trace_not_valid(struct evaluation *e, int32_t rule)
 }
 
 /* The rate and rounding that the rule names. */
-static void fill_terms(const struct evaluation *e, struct trace_item *item,
-                       const struct firing *firing)
+static void
+fill_terms(const struct evaluation *e, struct trace_item *item, const struct firing *firing)
 {
     const struct rule *rule = &e->plan->rule[firing->rule];
 
@@ -118,7 +123,8 @@ static void fill_terms(const struct evaluation *e, struct trace_item *item,
     item->mode = discount->rounding;
 }
 
-static void add_rounded(struct evaluation *e, int32_t line, const struct firing *firing)
+static void
+add_rounded(struct evaluation *e, int32_t line, const struct firing *firing)
 {
     struct trace_item *item = trace_next(e, TRACE_ROUNDED, firing->rule);
     if (item == NULL)
@@ -128,7 +134,8 @@ static void add_rounded(struct evaluation *e, int32_t line, const struct firing 
     item->result = firing->wanted;
 }
 
-static void add_capped(struct evaluation *e, int32_t line, const struct firing *firing)
+static void
+add_capped(struct evaluation *e, int32_t line, const struct firing *firing)
 {
     struct trace_item *item = trace_next(e, TRACE_CAPPED, firing->rule);
     if (item == NULL)
@@ -140,8 +147,8 @@ static void add_capped(struct evaluation *e, int32_t line, const struct firing *
     item->result = firing->result;
 }
 
-static void add_given(struct evaluation *e, enum trace_kind kind, int32_t line,
-                      const struct firing *firing)
+static void
+add_given(struct evaluation *e, enum trace_kind kind, int32_t line, const struct firing *firing)
 {
     struct trace_item *item = trace_next(e, kind, firing->rule);
     if (item == NULL)
@@ -155,7 +162,8 @@ static void add_given(struct evaluation *e, enum trace_kind kind, int32_t line,
         item->other = other_pending;
 }
 
-void trace_nothing_left(struct evaluation *e, int32_t line, const struct firing *firing)
+void
+trace_nothing_left(struct evaluation *e, int32_t line, const struct firing *firing)
 {
     assert(firing->result == 0);
     if (firing->wanted > 0)
@@ -164,7 +172,8 @@ void trace_nothing_left(struct evaluation *e, int32_t line, const struct firing 
         add_rounded(e, line, firing);
 }
 
-void trace_fired(struct evaluation *e, int32_t line, const struct firing *firing)
+void
+trace_fired(struct evaluation *e, int32_t line, const struct firing *firing)
 {
     assert(firing->rule != rule_none);
     if (firing->is_inexact)
@@ -186,14 +195,16 @@ void trace_fired(struct evaluation *e, int32_t line, const struct firing *firing
     add_given(e, TRACE_FIRED, line, firing);
 }
 
-void trace_displaced(struct evaluation *e, int32_t line, const struct firing *firing)
+void
+trace_displaced(struct evaluation *e, int32_t line, const struct firing *firing)
 {
     assert(firing->rule != rule_none);
     if (firing->result > 0)
         add_given(e, TRACE_DISPLACED, line, firing);
 }
 
-void trace_name_winner(struct evaluation *e, uint32_t first, int32_t winner)
+void
+trace_name_winner(struct evaluation *e, uint32_t first, int32_t winner)
 {
     assert(first <= e->decision->trace_count);
     for (uint32_t i = first; i < e->decision->trace_count; i++) {

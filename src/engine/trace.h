@@ -6,13 +6,13 @@
  * Invariant: for every rule, the results of its FIRED items add up to its effects (or earning).
  *
  * Figures of the items, beyond what core/decision.h says:
- *   FIRED, DISPLACED  base, num/den: what the rate was taken of, and the rate (den 0: no rate; an amount
- *                     or a fixed number, then in num); mode, quantum: its rounding. line -1: result is the
- *                     sum over `count` lines.
- *   ROUNDED           rule_none: the receipt's rounding (step 3), base the sum of nets, result what is left.
- *                     result 0: the rule came to nothing.
+ *   FIRED, DISPLACED  base, num/den: what the rate was taken of, and the rate (den 0: no rate, an
+ *                     amount or a fixed number in num); mode, quantum: its rounding. line -1:
+ *                     result is the sum over `count` lines.
+ *   ROUNDED           rule_none: the receipt's rounding (step 3), base the sum of nets, result what
+ *                     is left. result 0 of a rule: it came to nothing.
  *   FAILED            condition condition_none: occurred_at (`actual`) is outside the rule's dates.
- *                     mode: enum actual_mode of engine/condition.h. line: the first line that was tested.
+ *                     mode: enum actual_mode of engine/condition.h. line: the first tested.
  *   LIMIT             mode: enum trace_limit; base: what the limit is a part of, num/den the part.
  */
 #ifndef KOP_ENGINE_TRACE_H
@@ -28,8 +28,8 @@ enum trace_limit {
     TRACE_LIMIT_AVAILABLE, /* what the member has */
 };
 
-/* A zeroed item with rule, line -1, other rule_none and condition_none; NULL when no trace is wanted,
- * the cap is reached (trace_lost counts) or memory ran out (no_memory). */
+/* A zeroed item with rule, line -1, other rule_none and condition_none; NULL when no trace is
+ * wanted, the cap is reached (trace_lost counts) or memory ran out (no_memory). */
 struct trace_item *trace_next(struct evaluation *e, enum trace_kind kind, int32_t rule);
 
 /* A rule whose condition did not hold. `line` -1: its `when`. */

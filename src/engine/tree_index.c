@@ -9,7 +9,7 @@
  * Tests:     tests/unit/engine/test_tree_index.c
  *
  * A key is a leaf of a rule's `when` or `lines` that must hold (it stands in the outermost `all`)
- * and that asks for one of certain texts: an article, a segment, an outlet … Of several keys a rule
+ * and that asks for one of certain texts: an article, a segment, an outlet. Of several keys a rule
  * is listed under the rarest, counted over the rules of its tree: ten thousand personal offers for
  * one category are told apart by their segments.
  */
@@ -21,9 +21,18 @@
 
 /* The attributes that can be keys. Those of lines stand last. */
 #define SLOTS(X)                                                                                   \
-    X(MEMBER_SEGMENT) X(RECEIPT_CODE) X(RECEIPT_OUTLET) X(RECEIPT_TILL) X(RECEIPT_CHANNEL)         \
-    X(RECEIPT_REGION) X(RECEIPT_TENDER) X(RECEIPT_BIN) X(LINE_ARTICLE) X(LINE_CATEGORY)            \
-    X(LINE_BRAND) X(LINE_TAG)
+    X(MEMBER_SEGMENT)                                                                          \
+    X(RECEIPT_CODE)                                                                            \
+    X(RECEIPT_OUTLET)                                                                          \
+    X(RECEIPT_TILL)                                                                            \
+    X(RECEIPT_CHANNEL)                                                                         \
+    X(RECEIPT_REGION)                                                                          \
+    X(RECEIPT_TENDER)                                                                          \
+    X(RECEIPT_BIN)                                                                             \
+    X(LINE_ARTICLE)                                                                            \
+    X(LINE_CATEGORY)                                                                           \
+    X(LINE_BRAND)                                                                              \
+    X(LINE_TAG)
 
 enum slot {
 #define X(attribute) SLOT_##attribute,
@@ -42,10 +51,10 @@ struct tree_index {
     struct map by_text[slot_count]; /* to the posting */
     uint32_t posting_count;
     struct posting *posting;
-    uint32_t *listed;        /* leaves, list after list */
+    uint32_t *listed; /* leaves, list after list */
     uint32_t always_count;
-    uint32_t *always;        /* leaves of rules without a key */
-    uint32_t *parent;        /* by node */
+    uint32_t *always; /* leaves of rules without a key */
+    uint32_t *parent; /* by node */
 };
 
 struct builder {
@@ -56,7 +65,8 @@ struct builder {
     int32_t *key; /* by node: the chosen condition, or condition_none */
 };
 
-static int slot_of(uint8_t attribute)
+static int
+slot_of(uint8_t attribute)
 {
     switch (attribute) {
 #define X(name)                                                                                    \
@@ -64,32 +74,37 @@ static int slot_of(uint8_t attribute)
         return SLOT_##name;
         SLOTS(X)
 #undef X
-    default: return -1;
+    default:
+        return -1;
     }
 }
 
-static bool is_key(const struct condition *condition)
+static bool
+is_key(const struct condition *condition)
 {
     return (condition->op == CONDITION_EQ || condition->op == CONDITION_IN) &&
            slot_of(condition->attribute) >= 0;
 }
 
-static uint32_t text_count(const struct condition *key)
+static uint32_t
+text_count(const struct condition *key)
 {
     return key->op == CONDITION_EQ ? 1 : key->count;
 }
 
-static struct text text_at(const struct condition *key, uint32_t at)
+static struct text
+text_at(const struct condition *key, uint32_t at)
 {
     assert(at < text_count(key));
     return key->op == CONDITION_EQ ? key->value.text : key->value.texts[at];
 }
 
 /*
- * The next key of a rule from condition `at` on, within `root`; false at its end. Start at the root,
- * go on behind the last key: what is passed over is `any` and `not`, under which nothing must hold.
+ * The next key of a rule from condition `at` on, within `root`; false at its end. Start at the
+ * root, go on behind the last key: what is passed over is `any` and `not`, under which nothing need hold.
  */
-static bool next_key(const struct plan *plan, int32_t root, uint32_t *at)
+static bool
+next_key(const struct plan *plan, int32_t root, uint32_t *at)
 {
     if (root == condition_none)
         return false;
@@ -106,7 +121,8 @@ static bool next_key(const struct plan *plan, int32_t root, uint32_t *at)
 }
 
 /* The posting of a text, made if there is none. */
-static struct posting *posting_of(struct builder *b, enum slot slot, struct text text)
+static struct posting *
+posting_of(struct builder *b, enum slot slot, struct text text)
 {
     struct map *map = &b->index->by_text[slot];
     uint32_t at = b->index->posting_count;
@@ -119,7 +135,8 @@ static struct posting *posting_of(struct builder *b, enum slot slot, struct text
 }
 
 /* How many texts the demanded keys of a tree's rules name, at most. */
-static uint32_t count_texts(const struct builder *b)
+static uint32_t
+count_texts(const struct builder *b)
 {
     uint32_t count = 0;
     for (uint32_t node = 0; node < b->tree->count; node++) {
@@ -137,14 +154,15 @@ static uint32_t count_texts(const struct builder *b)
 }
 
 /* Count who asks for each text. */
-static void count_asking(struct builder *b, int32_t root)
+static void
+count_asking(struct builder *b, int32_t root)
 {
     uint32_t at = (uint32_t)root;
     for (; next_key(b->plan, root, &at) && !b->arena->failed; at++) {
         const struct condition *key = &b->plan->condition[at];
         for (uint32_t i = 0; i < text_count(key); i++) {
-            struct posting *posting =
-                posting_of(b, (enum slot)slot_of(key->attribute), text_at(key, i));
+            struct posting *posting = posting_of(b, (enum slot)slot_of(key->attribute),
+                                                 text_at(key, i));
             if (posting != NULL)
                 posting->asking++;
         }
@@ -152,7 +170,8 @@ static void count_asking(struct builder *b, int32_t root)
 }
 
 /* The rarest key of a rule: the one whose texts the fewest rules ask for. */
-static int32_t choose_key(struct builder *b, const struct rule *rule)
+static int32_t
+choose_key(struct builder *b, const struct rule *rule)
 {
     int32_t root[] = { rule->when, rule->lines }, best = condition_none;
     uint64_t least = UINT64_MAX;
@@ -163,7 +182,8 @@ static int32_t choose_key(struct builder *b, const struct rule *rule)
             const struct condition *key = &b->plan->condition[at];
             uint64_t asking = 0;
             for (uint32_t i = 0; i < text_count(key); i++)
-                asking += posting_of(b, (enum slot)slot_of(key->attribute), text_at(key, i))->asking;
+                asking +=
+                    posting_of(b, (enum slot)slot_of(key->attribute), text_at(key, i))->asking;
             if (asking < least) {
                 least = asking;
                 best = (int32_t)at;
@@ -174,7 +194,8 @@ static int32_t choose_key(struct builder *b, const struct rule *rule)
 }
 
 /* Choose every rule's key and count the lists. */
-static uint32_t choose_keys(struct builder *b)
+static uint32_t
+choose_keys(struct builder *b)
 {
     uint32_t listed = 0;
 
@@ -195,7 +216,8 @@ static uint32_t choose_keys(struct builder *b)
 }
 
 /* Put the leaves into their lists, in order. */
-static void fill(struct builder *b)
+static void
+fill(struct builder *b)
 {
     struct tree_index *index = b->index;
     uint32_t first = 0, always = 0;
@@ -214,15 +236,16 @@ static void fill(struct builder *b)
         }
         const struct condition *key = &b->plan->condition[b->key[node]];
         for (uint32_t i = 0; i < text_count(key); i++) {
-            struct posting *posting =
-                posting_of(b, (enum slot)slot_of(key->attribute), text_at(key, i));
+            struct posting *posting = posting_of(b, (enum slot)slot_of(key->attribute),
+                                                 text_at(key, i));
             index->listed[posting->first + posting->count++] = node;
         }
     }
     assert(always == index->always_count);
 }
 
-static void fill_parents(const struct tree *tree, uint32_t *parent)
+static void
+fill_parents(const struct tree *tree, uint32_t *parent)
 {
     for (uint32_t node = 0; node < tree->count; node++) {
         if (tree->node[node].op == TREE_RULE)
@@ -234,7 +257,8 @@ static void fill_parents(const struct tree *tree, uint32_t *parent)
     assert(tree->node[0].next == tree->count);
 }
 
-static bool build_one(const struct plan *plan, struct tree *tree, struct arena *arena)
+static bool
+build_one(const struct plan *plan, struct tree *tree, struct arena *arena)
 {
     struct builder b = { .plan = plan, .tree = tree, .arena = arena };
 
@@ -269,7 +293,8 @@ static bool build_one(const struct plan *plan, struct tree *tree, struct arena *
     return true;
 }
 
-bool tree_index_build(struct plan *plan, struct arena *arena)
+bool
+tree_index_build(struct plan *plan, struct arena *arena)
 {
     bool good = true;
 
@@ -283,7 +308,8 @@ bool tree_index_build(struct plan *plan, struct arena *arena)
     return good;
 }
 
-uint32_t tree_index_child(const struct tree *tree, uint32_t group, uint32_t leaf)
+uint32_t
+tree_index_child(const struct tree *tree, uint32_t group, uint32_t leaf)
 {
     uint32_t child = leaf;
 
@@ -303,7 +329,8 @@ struct hits {
     uint32_t count, cap;
 };
 
-static void look_up(struct hits *hits, enum slot slot, const struct text *text, uint32_t count)
+static void
+look_up(struct hits *hits, enum slot slot, const struct text *text, uint32_t count)
 {
     const struct map *map = &hits->index->by_text[slot];
     uint32_t found;
@@ -316,7 +343,8 @@ static void look_up(struct hits *hits, enum slot slot, const struct text *text, 
     }
 }
 
-static void look_up_event(const struct evaluation *e, struct hits *hits)
+static void
+look_up_event(const struct evaluation *e, struct hits *hits)
 {
     const struct event *event = e->event;
 
@@ -340,7 +368,8 @@ static void look_up_event(const struct evaluation *e, struct hits *hits)
     }
 }
 
-static int compare_numbers(const void *a, const void *b, void *context)
+static int
+compare_numbers(const void *a, const void *b, void *context)
 {
     uint32_t left = *(const uint32_t *)a;
     uint32_t right = *(const uint32_t *)b;
@@ -350,7 +379,8 @@ static int compare_numbers(const void *a, const void *b, void *context)
 }
 
 /* Sort and drop repetitions; the count that is left. `scratch` has room for as many. */
-static uint32_t sort_unique(uint32_t *item, uint32_t count, uint32_t *scratch)
+static uint32_t
+sort_unique(uint32_t *item, uint32_t count, uint32_t *scratch)
 {
     uint32_t kept = 0;
 
@@ -363,7 +393,8 @@ static uint32_t sort_unique(uint32_t *item, uint32_t count, uint32_t *scratch)
     return kept;
 }
 
-static uint32_t texts_of(const struct event *event, const struct member_view *view)
+static uint32_t
+texts_of(const struct event *event, const struct member_view *view)
 {
     uint32_t count = 6 + view->segment_count + event->code_count;
     for (uint32_t i = 0; i < event->line_count; i++)
@@ -372,8 +403,8 @@ static uint32_t texts_of(const struct event *event, const struct member_view *vi
 }
 
 /* The leaves of the postings, and those that are always there. */
-static bool gather(const struct evaluation *e, struct hits *hits, const uint32_t **leaf,
-                   uint32_t *count)
+static bool
+gather(const struct evaluation *e, struct hits *hits, const uint32_t **leaf, uint32_t *count)
 {
     const struct tree_index *index = hits->index;
     uint32_t total = index->always_count, used = 0;
@@ -396,8 +427,9 @@ static bool gather(const struct evaluation *e, struct hits *hits, const uint32_t
     return true;
 }
 
-bool tree_index_leaves(const struct evaluation *e, const struct tree *tree, const uint32_t **leaf,
-                       uint32_t *count)
+bool
+tree_index_leaves(const struct evaluation *e, const struct tree *tree, const uint32_t **leaf,
+                  uint32_t *count)
 {
     struct hits hits = { .index = tree->index, .cap = texts_of(e->event, e->view) };
 

@@ -24,7 +24,8 @@ struct world {
     int currency; /* whose earn tree is walked */
 };
 
-static amount sum_of(const struct gives *gives)
+static amount
+sum_of(const struct gives *gives)
 {
     amount sum = 0;
     for (int r = 0; r < model_rules_max; r++)
@@ -33,7 +34,8 @@ static amount sum_of(const struct gives *gives)
     return sum;
 }
 
-static amount on_line(const struct gives *gives, int line)
+static amount
+on_line(const struct gives *gives, int line)
 {
     amount sum = 0;
     for (int r = 0; r < model_rules_max; r++)
@@ -41,7 +43,8 @@ static amount on_line(const struct gives *gives, int line)
     return sum;
 }
 
-static void append(struct gives *to, const struct gives *from)
+static void
+append(struct gives *to, const struct gives *from)
 {
     for (int k = 0; k < from->count; k++) {
         int r = from->order[k];
@@ -50,20 +53,23 @@ static void append(struct gives *to, const struct gives *from)
     }
 }
 
-static amount room(const struct world *w, const amount *price, int line)
+static amount
+room(const struct world *w, const amount *price, int line)
 {
     amount left = price[line] - w->receipt->line[line].floor;
     return left > 0 ? left : 0;
 }
 
-static amount least(amount a, amount b)
+static amount
+least(amount a, amount b)
 {
     return a < b ? a : b;
 }
 
 /* ------------------------------------------------------------------------------------- rules */
 
-static amount wanted(const struct model_rule *rule, const struct model_line *line, amount price)
+static amount
+wanted(const struct model_rule *rule, const struct model_line *line, amount price)
 {
     bool whole = line->quantity % 1000 == 0;
     amount pieces = line->quantity / 1000, value = rule->value;
@@ -81,8 +87,8 @@ static amount wanted(const struct model_rule *rule, const struct model_line *lin
     return price > value ? price - value : 0;
 }
 
-static void discount(const struct world *w, int r, const amount *price, int only,
-                     struct gives *gives)
+static void
+discount(const struct world *w, int r, const amount *price, int only, struct gives *gives)
 {
     const struct model_rule *rule = &w->model->rule[r];
     amount weight[model_lines_max] = { 0 }, cap[model_lines_max] = { 0 };
@@ -94,7 +100,8 @@ static void discount(const struct world *w, int r, const amount *price, int only
             (rule->category >= 0 && rule->category != w->receipt->line[i].category))
             continue;
         if (rule->per != PER_RECEIPT)
-            gives->at[r][i] = least(wanted(rule, &w->receipt->line[i], price[i]), room(w, price, i));
+            gives->at[r][i] = least(wanted(rule, &w->receipt->line[i], price[i]),
+                                    room(w, price, i));
         weight[count] = price[i];
         cap[count] = room(w, price, i);
         total += price[i];
@@ -111,7 +118,8 @@ static void discount(const struct world *w, int r, const amount *price, int only
         gives->at[r][at[k]] = share[k];
 }
 
-static amount earn_base(const struct world *w, const struct model_rule *rule, int line)
+static amount
+earn_base(const struct world *w, const struct model_rule *rule, int line)
 {
     const struct line_result *result = &w->answer->line[line];
     if (rule->of == EARN_OF_GROSS)
@@ -121,7 +129,8 @@ static amount earn_base(const struct world *w, const struct model_rule *rule, in
     return result->money;
 }
 
-static amount points_for(const struct model_rule *rule, amount base)
+static amount
+points_for(const struct model_rule *rule, amount base)
 {
     if (rule->earn_kind == EARN_PERCENT) /* the bonus has kopecks, the others are whole */
         return slow_round(base, rule->value, rule->currency == 0 ? 100000000 : 10000000000,
@@ -131,7 +140,8 @@ static amount points_for(const struct model_rule *rule, amount base)
     return rule->points;
 }
 
-static void earn(const struct world *w, int r, struct gives *gives)
+static void
+earn(const struct world *w, int r, struct gives *gives)
 {
     const struct model_rule *rule = &w->model->rule[r];
     amount base = 0;
@@ -149,8 +159,8 @@ static void earn(const struct world *w, int r, struct gives *gives)
         gives->at[r][first] = points_for(rule, base); /* the sum matters here, not its shares */
 }
 
-static void run_rule(const struct world *w, int r, const amount *price, int only,
-                     struct gives *gives)
+static void
+run_rule(const struct world *w, int r, const amount *price, int only, struct gives *gives)
 {
     const struct model_rule *rule = &w->model->rule[r];
 
@@ -171,8 +181,8 @@ struct child {
     const char *code;
 };
 
-static int list_children(const struct world *w, enum rule_scope scope, int group,
-                         struct child *child)
+static int
+list_children(const struct world *w, enum rule_scope scope, int group, struct child *child)
 {
     int count = 0;
     for (int r = 0; r < w->model->rule_count; r++) {
@@ -199,8 +209,9 @@ static int list_children(const struct world *w, enum rule_scope scope, int group
     return count;
 }
 
-static void run_group(const struct world *w, enum rule_scope scope, int group, const amount *price,
-                      int only, struct gives *gives)
+static void
+run_group(const struct world *w, enum rule_scope scope, int group, const amount *price, int only,
+          struct gives *gives)
 {
     struct child child[model_rules_max + model_groups_max];
     enum tree_op op = group < 0 ? w->model->root[scope] : w->model->group[group].op;
@@ -237,17 +248,20 @@ static void run_group(const struct world *w, enum rule_scope scope, int group, c
 
 /* ---------------------------------------------------------------------------------- the steps */
 
-static amount net(const struct line_result *line)
+static amount
+net(const struct line_result *line)
 {
     return line->gross - line->discount - line->rounding;
 }
 
-static amount due(const struct line_result *line)
+static amount
+due(const struct line_result *line)
 {
     return net(line) - line->certificate - line->points - line->purse;
 }
 
-static void give_discounts(const struct world *w, const struct gives *gives)
+static void
+give_discounts(const struct world *w, const struct gives *gives)
 {
     for (int r = 0; r < model_rules_max; r++) {
         for (int i = 0; i < w->receipt->line_count; i++) {
@@ -257,7 +271,8 @@ static void give_discounts(const struct world *w, const struct gives *gives)
     }
 }
 
-static void reduce(const struct world *w)
+static void
+reduce(const struct world *w)
 {
     amount price[model_lines_max] = { 0 }, cap[model_lines_max], share[model_lines_max], sum = 0;
     int count = w->receipt->line_count;
@@ -286,14 +301,16 @@ static void reduce(const struct world *w)
         w->answer->line[i].rounding = share[i];
 }
 
-static void refuse(const struct world *w, enum outcome outcome)
+static void
+refuse(const struct world *w, enum outcome outcome)
 {
     if (w->answer->outcome == OUTCOME_DONE || outcome < w->answer->outcome)
         w->answer->outcome = outcome;
 }
 
 /* Spread money over the lines of a category by what is due; which part it is, `which` says. */
-static void pay(const struct world *w, amount total, int category, size_t which)
+static void
+pay(const struct world *w, amount total, int category, size_t which)
 {
     amount weight[model_lines_max] = { 0 }, share[model_lines_max];
     int at[model_lines_max], count = 0;
@@ -309,7 +326,8 @@ static void pay(const struct world *w, amount total, int category, size_t which)
         *(amount *)((char *)&w->answer->line[at[k]] + which) += share[k];
 }
 
-static amount all_due(const struct world *w)
+static amount
+all_due(const struct world *w)
 {
     amount sum = 0;
     for (int i = 0; i < w->receipt->line_count; i++)
@@ -317,14 +335,16 @@ static amount all_due(const struct world *w)
     return sum;
 }
 
-static void pay_stated(const struct world *w, amount total, size_t which)
+static void
+pay_stated(const struct world *w, amount total, size_t which)
 {
     if (total > all_due(w))
         refuse(w, OUTCOME_PAYMENT_TOO_LARGE);
     pay(w, least(total, all_due(w)), -1, which);
 }
 
-static void pay_points(const struct world *w, const struct model_wish *wish)
+static void
+pay_points(const struct world *w, const struct model_wish *wish)
 {
     const struct model_redemption *terms = &w->model->redemption[wish->currency];
     amount worth = wish->currency == 0 ? 1 : 10, base = 0, open = 0; /* kopecks for one */
@@ -371,7 +391,8 @@ static void pay_points(const struct world *w, const struct model_wish *wish)
     pay(w, asked * worth, terms->category, offsetof(struct line_result, points));
 }
 
-static void earn_all(struct world *w)
+static void
+earn_all(struct world *w)
 {
     for (w->currency = 0; w->currency < model_currencies; w->currency++) {
         amount none[model_lines_max] = { 0 };
@@ -383,8 +404,9 @@ static void earn_all(struct world *w)
     }
 }
 
-void oracle_decide(const struct model *model, const struct model_receipt *receipt,
-                   struct model_answer *answer)
+void
+oracle_decide(const struct model *model, const struct model_receipt *receipt,
+              struct model_answer *answer)
 {
     struct world w = { .model = model, .receipt = receipt, .answer = answer };
 
@@ -415,14 +437,16 @@ static const char *const currency_names[] = { "bonus", "dime", "star" };
 static const char *const op_names[] = { "", "max", "min", "first", "sum", "multiply" };
 static const char *const rounding_names[] = { "half-up", "half-even", "half-down", "down", "up" };
 
-static void write_decimal(struct buf *buf, int64_t value, int scale)
+static void
+write_decimal(struct buf *buf, int64_t value, int scale)
 {
     buf_add_char(buf, '"');
     decimal_format(buf, value, scale);
     buf_add_char(buf, '"');
 }
 
-static void write_discount(const struct model_rule *rule, struct buf *buf)
+static void
+write_discount(const struct model_rule *rule, struct buf *buf)
 {
     static const char *const kinds[] = { "percent", "amount", "fixed-price" };
     static const char *const pers[] = { "piece", "line", "receipt" };
@@ -438,7 +462,8 @@ static void write_discount(const struct model_rule *rule, struct buf *buf)
     buf_addf(buf, "}}");
 }
 
-static void write_earn(const struct model_rule *rule, struct buf *buf)
+static void
+write_earn(const struct model_rule *rule, struct buf *buf)
 {
     static const char *const ofs[] = { "gross", "net", "money" };
     int scale = rule->currency == 0 ? 2 : 0;
@@ -464,7 +489,8 @@ static void write_earn(const struct model_rule *rule, struct buf *buf)
     buf_addf(buf, "}}");
 }
 
-static void write_rule(const struct model_rule *rule, struct buf *buf)
+static void
+write_rule(const struct model_rule *rule, struct buf *buf)
 {
     static const char *const scopes[] = { "line", "receipt", "earn" };
 
@@ -484,7 +510,8 @@ static void write_rule(const struct model_rule *rule, struct buf *buf)
 }
 
 /* A document has no empty groups: are there rules in or below this one? */
-static bool has_rules(const struct model *model, int group)
+static bool
+has_rules(const struct model *model, int group)
 {
     for (int r = 0; r < model->rule_count; r++)
         if (model->rule[r].group == group)
@@ -496,8 +523,8 @@ static bool has_rules(const struct model *model, int group)
 }
 
 /* `,"members":[...]`; the root names its groups only, and nothing if it has none. */
-static void write_members(const struct model *model, enum rule_scope scope, int group,
-                          struct buf *buf)
+static void
+write_members(const struct model *model, enum rule_scope scope, int group, struct buf *buf)
 {
     const char *comma = "";
     bool any = group >= 0;
@@ -526,7 +553,8 @@ static void write_members(const struct model *model, enum rule_scope scope, int 
     buf_addf(buf, "]");
 }
 
-static void write_redemption(const struct model *model, struct buf *buf)
+static void
+write_redemption(const struct model *model, struct buf *buf)
 {
     const char *comma = "";
 
@@ -549,7 +577,8 @@ static void write_redemption(const struct model *model, struct buf *buf)
     buf_addf(buf, "}");
 }
 
-void model_write(const struct model *model, const int *order, struct buf *buf)
+void
+model_write(const struct model *model, const int *order, struct buf *buf)
 {
     static const char *const spreadings[] = { "largest-remainder", "floor-first", "last-rest" };
     static const char *const scopes[] = { "line", "receipt", "earn" };

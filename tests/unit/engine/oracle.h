@@ -1,5 +1,5 @@
 /*
- * oracle.h - a programme and a receipt as plain data, and what must come of them by docs/semantics.md.
+ * oracle.h - a programme and a receipt as plain data, and what must come of them.
  *
  * Owns:      struct model (from which a document is written) and a second, slow evaluation of it.
  * Must not:  call the engine, read its plan, or share a line with it.
@@ -38,7 +38,7 @@ struct model_group {
     int priority, parent; /* parent -1: the root */
 };
 
-/* Currencies: 0 bonus (scale 2, worth 1.00), 1 dime (scale 0, worth 0.10), 2 star (scale 0, none). */
+/* Currencies: 0 bonus (scale 2, worth 1.00), 1 dime (scale 0, worth 0.10), 2 star (no money). */
 struct model_redemption {
     bool allowed;
     int64_t percent; /* scale 6 */

@@ -1,7 +1,7 @@
 /*
  * slow.c - second implementations that are slow and plain, to compare the engine with.
  *
- * Owns:      a spreading that hands out one smallest step at a time and compares exact fractions, and
+ * Owns:      a spreading that hands out one smallest step at a time and compares exact fractions,
  *            a rounding that compares the distances to the two multiples around the exact value.
  * Must not:  call the engine, or share a line with it.
  */
@@ -11,7 +11,8 @@
 
 __extension__ typedef __int128 wide;
 
-amount slow_round(amount a, amount b, amount c, amount quantum, enum rounding mode)
+amount
+slow_round(amount a, amount b, amount c, amount quantum, enum rounding mode)
 {
     wide exact = (wide)a * b, step = (wide)c * quantum; /* in units of 1 / c */
     wide low = exact / step * step, high = low + step;
@@ -25,15 +26,13 @@ amount slow_round(amount a, amount b, amount c, amount quantum, enum rounding mo
     else if (mode == ROUND_UP)
         chosen = high;
     else if (exact - low == high - exact)
-        chosen = mode == ROUND_HALF_UP ? high
-                 : mode == ROUND_HALF_DOWN || low_is_even ? low
-                                                          : high;
+        chosen = mode == ROUND_HALF_UP ? high : mode == ROUND_HALF_DOWN || low_is_even ? low : high;
     return (amount)(chosen / c);
 }
 
 /* Largest remainder: step by step to who is furthest below its exact share of this round. */
-static void slow_remainders(amount total, const amount *weight, const bool *in, uint32_t count,
-                            amount *share)
+static void
+slow_remainders(amount total, const amount *weight, const bool *in, uint32_t count, amount *share)
 {
     wide weights = 0;
     for (uint32_t i = 0; i < count; i++)
@@ -49,16 +48,15 @@ static void slow_remainders(amount total, const amount *weight, const bool *in, 
             if (!in[i])
                 continue;
             wide missing = (wide)total * weight[i] - (wide)share[i] * weights;
-            if (best == count ||
-                missing > (wide)total * weight[best] - (wide)share[best] * weights)
+            if (best == count || missing > (wide)total * weight[best] - (wide)share[best] * weights)
                 best = i;
         }
         share[best]++;
     }
 }
 
-static void slow_first(amount total, const amount *weight, const bool *in, uint32_t count,
-                       amount *share)
+static void
+slow_first(amount total, const amount *weight, const bool *in, uint32_t count, amount *share)
 {
     wide weights = 0;
     amount given = 0;
@@ -74,8 +72,8 @@ static void slow_first(amount total, const amount *weight, const bool *in, uint3
     }
 }
 
-static void slow_last(amount total, const amount *weight, const bool *in, uint32_t count,
-                      amount *share)
+static void
+slow_last(amount total, const amount *weight, const bool *in, uint32_t count, amount *share)
 {
     wide weights = 0;
     uint32_t last = 0;
@@ -102,8 +100,9 @@ static void slow_last(amount total, const amount *weight, const bool *in, uint32
         share[last] = total - given;
 }
 
-amount slow_spread(enum spreading how, amount total, const amount *given_weight,
-                   const amount *capacity, uint32_t count, amount *result)
+amount
+slow_spread(enum spreading how, amount total, const amount *given_weight, const amount *capacity,
+            uint32_t count, amount *result)
 {
     static amount weight[slow_lines_max], share[slow_lines_max];
     static bool in[slow_lines_max];

@@ -1,5 +1,5 @@
 /*
- * test_evaluate.c - runs the tables of tests/tables/evaluate/: a programme, a receipt, what comes out.
+ * test_evaluate.c - runs tests/tables/evaluate/: a programme, a receipt, what comes out.
  *
  * Owns:      the tables' language (tests/tables/evaluate/README.md tells it) and nothing else.
  * Must not:  compute: everything expected is written in the tables.
@@ -44,18 +44,21 @@ struct test_case {
 
 static int cases_run;
 
-static _Noreturn void bad(const struct test_case *c, const char *what, const char *detail)
+static _Noreturn void
+bad(const struct test_case *c, const char *what, const char *detail)
 {
     fail_msg("%s:%d: %s: %s '%s'", c->file, c->number, c->name, what, detail);
     abort();
 }
 
-static struct text keep(struct test_case *c, const char *word)
+static struct text
+keep(struct test_case *c, const char *word)
 {
     return text_copy(c->arena, text_of(word));
 }
 
-static int64_t number(const struct test_case *c, const char *word, int scale)
+static int64_t
+number(const struct test_case *c, const char *word, int scale)
 {
     int64_t value = 0;
     if (decimal_parse(text_of(word), scale, &value) != DECIMAL_OK)
@@ -63,7 +66,8 @@ static int64_t number(const struct test_case *c, const char *word, int scale)
     return value;
 }
 
-static amount money(const struct test_case *c, const char *word)
+static amount
+money(const struct test_case *c, const char *word)
 {
     return number(c, word, 2);
 }
@@ -85,7 +89,8 @@ static const char head[] =
     "\"attributes\":{\"line.express\":\"bool\",\"line.weight\":\"number\","
     "\"line.colour\":\"text\",\"event.steps\":\"number\"},";
 
-static int scale_of(const struct test_case *c, const char *currency)
+static int
+scale_of(const struct test_case *c, const char *currency)
 {
     if (strcmp(currency, "bonus") == 0)
         return 2;
@@ -94,19 +99,19 @@ static int scale_of(const struct test_case *c, const char *currency)
     return 0;
 }
 
-static struct plan *compile(struct test_case *c)
+static struct plan *
+compile(struct test_case *c)
 {
     static char document[32768];
     struct problems problems = { 0 };
     struct plan *plan = NULL;
     struct err err;
 
-    snprintf(document, sizeof(document), "%s\"rules\":[%s]%s%s%s%s%s%s%s%s%s}", head, c->rules,
-             c->combination[0] ? ",\"combination\":{" : "", c->combination,
-             c->combination[0] ? "}" : "", c->redemption[0] ? ",\"redemption\":{" : "",
-             c->redemption, c->redemption[0] ? "}" : "",
-             c->arithmetic[0] ? ",\"arithmetic\":{" : "", c->arithmetic,
-             c->arithmetic[0] ? "}" : "");
+    snprintf(
+        document, sizeof(document), "%s\"rules\":[%s]%s%s%s%s%s%s%s%s%s}", head, c->rules,
+        c->combination[0] ? ",\"combination\":{" : "", c->combination, c->combination[0] ? "}" : "",
+        c->redemption[0] ? ",\"redemption\":{" : "", c->redemption, c->redemption[0] ? "}" : "",
+        c->arithmetic[0] ? ",\"arithmetic\":{" : "", c->arithmetic, c->arithmetic[0] ? "}" : "");
     enum code code = plan_compile(c->arena, text_of(document), (struct text){ 0 }, 1, &plan,
                                   &problems, &err);
     if (code == CODE_SYNTAX && problems.count > 0)
@@ -118,7 +123,8 @@ static struct plan *compile(struct test_case *c)
     return plan;
 }
 
-static void append(struct test_case *c, char *list, size_t cap, const char *format, ...)
+static void
+append(struct test_case *c, char *list, size_t cap, const char *format, ...)
 {
     size_t used = strlen(list);
     va_list args;
@@ -134,7 +140,8 @@ static void append(struct test_case *c, char *list, size_t cap, const char *form
 /* ---------------------------------------------------------------------------- reading a case */
 
 /* `rest` split at spaces; the words point into a copy in the arena. */
-static int split(struct test_case *c, const char *rest, char **word)
+static int
+split(struct test_case *c, const char *rest, char **word)
 {
     char *copy = text_c_string(c->arena, text_of(rest)), *save;
     int count = 0;
@@ -147,14 +154,16 @@ static int split(struct test_case *c, const char *rest, char **word)
     return count;
 }
 
-static const char *want(const struct test_case *c, char **word, int count, int at)
+static const char *
+want(const struct test_case *c, char **word, int count, int at)
 {
     if (at >= count)
         bad(c, "a value is missing after", word[at - 1]);
     return word[at];
 }
 
-static void add_own(struct test_case *c, struct line *line, const char *word)
+static void
+add_own(struct test_case *c, struct line *line, const char *word)
 {
     uint32_t index = (uint32_t)(line - c->line);
     struct attribute *own = &c->attribute[index];
@@ -175,7 +184,8 @@ static void add_own(struct test_case *c, struct line *line, const char *word)
 }
 
 /* line PRICE [x QUANTITY] [gross G] [floor F] [article|category|brand|tag WORD] ... */
-static void read_line(struct test_case *c, const char *rest)
+static void
+read_line(struct test_case *c, const char *rest)
 {
     char *word[words_max];
     int count = split(c, rest, word);
@@ -212,7 +222,8 @@ static void read_line(struct test_case *c, const char *rest)
 }
 
 /* member [level L] [bonus|star|dime AVAILABLE] [turnover M] [visits N] [segment S] ... */
-static void read_member(struct test_case *c, const char *rest)
+static void
+read_member(struct test_case *c, const char *rest)
 {
     char *word[words_max];
     int count = split(c, rest, word);
@@ -241,8 +252,9 @@ static void read_member(struct test_case *c, const char *rest)
     }
 }
 
-/* receipt [kind K] [outlet O] [code C] [tender T] [bin B] [channel C] [at INSTANT] [confirmed] ... */
-static void read_receipt(struct test_case *c, const char *rest)
+/* receipt [kind K] [outlet O] [code C] [tender T] [bin B] [channel C] [at INSTANT] ... */
+static void
+read_receipt(struct test_case *c, const char *rest)
 {
     char *word[words_max];
     int count = split(c, rest, word);
@@ -273,7 +285,8 @@ static void read_receipt(struct test_case *c, const char *rest)
     }
 }
 
-static void read_redeem(struct test_case *c, const char *rest)
+static void
+read_redeem(struct test_case *c, const char *rest)
 {
     char *word[words_max];
     int count = split(c, rest, word);
@@ -286,7 +299,8 @@ static void read_redeem(struct test_case *c, const char *rest)
         redeem->points = number(c, points, strcmp(word[0], "bonus") == 0 ? 2 : 0);
 }
 
-static void read_pay(struct test_case *c, const char *rest)
+static void
+read_pay(struct test_case *c, const char *rest)
 {
     char *word[words_max];
     int count = split(c, rest, word);
@@ -299,7 +313,8 @@ static void read_pay(struct test_case *c, const char *rest)
 }
 
 /* rule CODE SCOPE <members of the rule as JSON> */
-static void read_rule(struct test_case *c, const char *rest)
+static void
+read_rule(struct test_case *c, const char *rest)
 {
     char code[100], scope[20];
     int used = 0;
@@ -310,7 +325,8 @@ static void read_rule(struct test_case *c, const char *rest)
            rest + used);
 }
 
-static void read_own_event(struct test_case *c, const char *rest)
+static void
+read_own_event(struct test_case *c, const char *rest)
 {
     struct attribute *own = &c->event_attribute[c->event.attribute_count++];
 
@@ -319,7 +335,8 @@ static void read_own_event(struct test_case *c, const char *rest)
     own->number = number(c, rest, 6);
 }
 
-static void begin(struct test_case *c, const char *name)
+static void
+begin(struct test_case *c, const char *name)
 {
     struct arena *arena = c->arena;
     const char *file = c->file;
@@ -329,19 +346,24 @@ static void begin(struct test_case *c, const char *name)
     *c = (struct test_case){ .file = file, .number = at, .arena = arena };
     snprintf(c->name, sizeof(c->name), "%s", name);
     c->event = (struct event){
-        .kind = TEXT("purchase"), .line = c->line, .redeem = c->redeem, .payment = c->payment,
-        .code = c->code, .attribute = c->event_attribute,
+        .kind = TEXT("purchase"),
+        .line = c->line,
+        .redeem = c->redeem,
+        .payment = c->payment,
+        .code = c->code,
+        .attribute = c->event_attribute,
         .occurred_at = INT64_C(1767700000000), /* 2026-01-06T11:46:40Z, a Tuesday */
     };
 }
 
-static void read_row(struct test_case *c, char *row)
+static void
+read_row(struct test_case *c, char *row)
 {
     static const struct {
         const char *word;
         void (*read)(struct test_case *c, const char *rest);
     } readers[] = {
-        { "rule ", read_rule },       { "line ", read_line },   { "member", read_member },
+        { "rule ", read_rule },       { "line ", read_line },     { "member", read_member },
         { "receipt ", read_receipt }, { "redeem ", read_redeem }, { "pay ", read_pay },
         { "steps ", read_own_event },
     };
@@ -364,7 +386,8 @@ static void read_row(struct test_case *c, char *row)
 
 /* ------------------------------------------------------------------------- what is expected */
 
-static void check_amount(const struct test_case *c, const char *what, amount is, amount wanted)
+static void
+check_amount(const struct test_case *c, const char *what, amount is, amount wanted)
 {
     char text[200];
 
@@ -375,8 +398,9 @@ static void check_amount(const struct test_case *c, const char *what, amount is,
 }
 
 /* [discount D] [rounding R] [certificate C] [points P] [purse U] [money M]; what is absent is 0. */
-static void check_parts(const struct test_case *c, char **word, int count, int from,
-                        const struct line_result *is)
+static void
+check_parts(const struct test_case *c, char **word, int count, int from,
+            const struct line_result *is)
 {
     struct line_result wanted = { 0 };
 
@@ -407,7 +431,8 @@ static void check_parts(const struct test_case *c, char **word, int count, int f
     check_amount(c, "money", is->money, wanted.money);
 }
 
-static int32_t rule_of(const struct test_case *c, const struct plan *plan, const char *code)
+static int32_t
+rule_of(const struct test_case *c, const struct plan *plan, const char *code)
 {
     int32_t rule = plan_rule_by_code(plan, text_of(code));
     if (rule == rule_none && strcmp(code, "receipt") != 0)
@@ -415,8 +440,8 @@ static int32_t rule_of(const struct test_case *c, const struct plan *plan, const
     return rule;
 }
 
-static bool currency_is(const struct test_case *c, const struct plan *plan, uint8_t no,
-                        const char *word)
+static bool
+currency_is(const struct test_case *c, const struct plan *plan, uint8_t no, const char *word)
 {
     const struct currency_terms *currency = terms_currency_by_code(&plan->terms, text_of(word));
     if (currency == NULL)
@@ -426,10 +451,12 @@ static bool currency_is(const struct test_case *c, const struct plan *plan, uint
 
 /*
  * trace fired RULE AMOUNT [line N] | displaced RULE AMOUNT by RULE | capped RULE FROM to AMOUNT |
- *       rounded RULE AMOUNT | spread RULE AMOUNT over N | failed RULE [line N] | limit CURRENCY AMOUNT
+ *       rounded RULE AMOUNT | spread RULE AMOUNT over N | failed RULE [line N] |
+ *       limit CURRENCY AMOUNT
  */
-static bool trace_matches(struct test_case *c, const struct plan *plan, char **word, int count,
-                          const struct trace_item *item)
+static bool
+trace_matches(struct test_case *c, const struct plan *plan, char **word, int count,
+              const struct trace_item *item)
 {
     static const char *const names[] = { "fired",  "displaced", "failed", "rounded",
                                          "spread", "capped",    "limit" };
@@ -459,8 +486,9 @@ static bool trace_matches(struct test_case *c, const struct plan *plan, char **w
     return count < 6 || item->line == number(c, word[5], 0);
 }
 
-static void check_trace(struct test_case *c, const struct plan *plan, char **word, int count,
-                        const struct decision *decision, const char *row)
+static void
+check_trace(struct test_case *c, const struct plan *plan, char **word, int count,
+            const struct decision *decision, const char *row)
 {
     bool is_absent = strcmp(word[0], "no-trace") == 0, found = false;
 
@@ -471,8 +499,8 @@ static void check_trace(struct test_case *c, const struct plan *plan, char **wor
 }
 
 /* OUTCOME [limit SMALLEST-STEPS] [at POINTER] */
-static void check_outcome(const struct test_case *c, char **word, int count,
-                          const struct decision *decision)
+static void
+check_outcome(const struct test_case *c, char **word, int count, const struct decision *decision)
 {
     if (strcmp(outcome_name(decision->outcome), word[0]) != 0)
         bad(c, "the outcome is", outcome_name(decision->outcome));
@@ -485,8 +513,9 @@ static void check_outcome(const struct test_case *c, char **word, int count,
     }
 }
 
-static void check_row(struct test_case *c, const struct plan *plan, const char *row,
-                      const struct decision *decision, uint32_t *earnings)
+static void
+check_row(struct test_case *c, const struct plan *plan, const char *row,
+          const struct decision *decision, uint32_t *earnings)
 {
     char *word[words_max];
     int count = split(c, row, word);
@@ -534,7 +563,8 @@ static void check_row(struct test_case *c, const struct plan *plan, const char *
     }
 }
 
-static void run(struct test_case *c)
+static void
+run(struct test_case *c)
 {
     struct decision decision;
     struct err err;
@@ -559,7 +589,8 @@ static void run(struct test_case *c)
     cases_run++;
 }
 
-static void finish(struct test_case *c)
+static void
+finish(struct test_case *c)
 {
     if (c->name[0] == '\0')
         return;
@@ -569,7 +600,8 @@ static void finish(struct test_case *c)
 }
 
 /* A case begins with "case", its rows follow, "=> OUTCOME" and below it what is expected. */
-static void run_file(const char *path, struct test_case *c)
+static void
+run_file(const char *path, struct test_case *c)
 {
     char row[word_cap];
     int at = 0, started = cases_run;
@@ -603,7 +635,8 @@ static void run_file(const char *path, struct test_case *c)
     assert_true(cases_run > started);
 }
 
-static void run_table(void **state)
+static void
+run_table(void **state)
 {
     static struct test_case c;
     static char path[256];
@@ -616,15 +649,19 @@ static void run_table(void **state)
     arena_release(&arena);
 }
 
-#define TABLE(name) { name, run_table, NULL, NULL, (void *)(uintptr_t)(name) }
+#define TABLE(name)                                                                                \
+    {                                                                                              \
+        name, run_table, NULL, NULL, (void *)(uintptr_t)(name)                                     \
+    }
 
 static const struct CMUnitTest tables[] = {
-    TABLE("discount"), TABLE("tree"), TABLE("threshold"), TABLE("redeem"), TABLE("earn"),
-    TABLE("awn"),
+    TABLE("discount"), TABLE("tree"), TABLE("threshold"),
+    TABLE("redeem"),   TABLE("earn"), TABLE("awn"),
 };
 
 /* Every file of the folder is run. */
-static void test_all_are_listed(void **state)
+static void
+test_all_are_listed(void **state)
 {
     struct dirent **entry;
     int files = 0;
@@ -641,7 +678,8 @@ static void test_all_are_listed(void **state)
     assert_int_equal(files, (int)KOP_COUNT(tables));
 }
 
-int main(void)
+int
+main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_all_are_listed) };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,8 @@ enum { programmes = 1000, receipts = 100 };
 
 static uint64_t seed = 20260106;
 
-static uint64_t next(void)
+static uint64_t
+next(void)
 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
@@ -28,30 +29,34 @@ static uint64_t next(void)
     return seed;
 }
 
-static int64_t below(int64_t bound)
+static int64_t
+below(int64_t bound)
 {
     return (int64_t)(next() % (uint64_t)bound);
 }
 
-static bool one_in(int n)
+static bool
+one_in(int n)
 {
     return below(n) == 0;
 }
 
 /* ------------------------------------------------------------------------------- generators */
 
-static amount some_money(void)
+static amount
+some_money(void)
 {
     static const amount sizes[] = { 10, 1000, 100000, 10000000 };
     return 1 + below(sizes[below(4)]);
 }
 
-static void make_discount(struct model_rule *rule)
+static void
+make_discount(struct model_rule *rule)
 {
     static const amount quanta[] = { 1, 1, 1, 10, 50, 100 };
 
     rule->kind = (enum discount_kind)below(rule->scope == SCOPE_LINE ? 3 : 2);
-    rule->per = rule->scope == SCOPE_LINE ? (enum discount_per)below(2)
+    rule->per = rule->scope == SCOPE_LINE                     ? (enum discount_per)below(2)
                 : rule->kind == DISCOUNT_PERCENT || one_in(2) ? PER_RECEIPT
                                                               : (enum discount_per)below(2);
     rule->rounding = (enum rounding)below(5);
@@ -62,7 +67,8 @@ static void make_discount(struct model_rule *rule)
         rule->value = some_money();
 }
 
-static void make_earn(struct model_rule *rule)
+static void
+make_earn(struct model_rule *rule)
 {
     rule->currency = (int)below(model_currencies);
     rule->earn_kind = (enum earn_kind)below(3);
@@ -75,7 +81,8 @@ static void make_earn(struct model_rule *rule)
     rule->points = 1 + below(300);
 }
 
-static void make_model(struct model *model)
+static void
+make_model(struct model *model)
 {
     static const enum tree_op ops[] = { TREE_MAX, TREE_MIN, TREE_FIRST, TREE_SUM, TREE_MULTIPLY };
     static const amount receipt_quanta[] = { 0, 0, 10, 100, 1000 };
@@ -116,13 +123,16 @@ static void make_model(struct model *model)
     }
     for (int c = 0; c < 2; c++)
         model->redemption[c] = (struct model_redemption){
-            .allowed = !one_in(8), .percent = one_in(2) ? 100000000 : 1 + below(100000000),
-            .money_min = one_in(3) ? some_money() : 0, .step = one_in(3) ? 1 + below(200) : 1,
+            .allowed = !one_in(8),
+            .percent = one_in(2) ? 100000000 : 1 + below(100000000),
+            .money_min = one_in(3) ? some_money() : 0,
+            .step = one_in(3) ? 1 + below(200) : 1,
             .category = one_in(3) ? (int)below(3) : -1,
         };
 }
 
-static void make_receipt(struct model_receipt *receipt)
+static void
+make_receipt(struct model_receipt *receipt)
 {
     memset(receipt, 0, sizeof(*receipt));
     receipt->line_count = 1 + (int)below(model_lines_max);
@@ -148,7 +158,8 @@ static void make_receipt(struct model_receipt *receipt)
     receipt->wish_count = first == 2 ? 1 : (int)below(3 - first);
     for (int i = 0; i < receipt->wish_count; i++)
         receipt->wish[i] = (struct model_wish){
-            .currency = first + i, .max = one_in(2),
+            .currency = first + i,
+            .max = one_in(2),
             .points = below(sum / (first + i == 1 ? 40 : 4) + 2),
         };
 }
@@ -163,21 +174,27 @@ struct event_data {
     struct member_view view;
 };
 
-static void make_event(const struct model_receipt *receipt, struct event_data *data)
+static void
+make_event(const struct model_receipt *receipt, struct event_data *data)
 {
     static const struct text codes[] = { { "bonus", 5 }, { "dime", 4 }, { "star", 4 } };
     static const struct text categories[] = { { "g0", 2 }, { "g1", 2 }, { "g2", 2 }, { "g3", 2 } };
 
     memset(data, 0, sizeof(*data));
     data->event = (struct event){
-        .kind = TEXT("purchase"), .line = data->line, .redeem = data->redeem,
-        .payment = data->payment, .line_count = (uint32_t)receipt->line_count,
+        .kind = TEXT("purchase"),
+        .line = data->line,
+        .redeem = data->redeem,
+        .payment = data->payment,
+        .line_count = (uint32_t)receipt->line_count,
         .redeem_count = (uint32_t)receipt->wish_count,
     };
     for (int i = 0; i < receipt->line_count; i++)
         data->line[i] = (struct line){
-            .category = categories[receipt->line[i].category], .gross = receipt->line[i].gross,
-            .quantity = receipt->line[i].quantity, .floor = receipt->line[i].floor,
+            .category = categories[receipt->line[i].category],
+            .gross = receipt->line[i].gross,
+            .quantity = receipt->line[i].quantity,
+            .floor = receipt->line[i].floor,
         };
     for (int i = 0; i < receipt->wish_count; i++)
         data->redeem[i] = (struct redeem){ .currency = codes[receipt->wish[i].currency],
@@ -187,8 +204,8 @@ static void make_event(const struct model_receipt *receipt, struct event_data *d
         data->payment[data->event.payment_count++] =
             (struct payment){ .kind = PAYMENT_CERTIFICATE, .money = receipt->certificate };
     if (receipt->purse > 0)
-        data->payment[data->event.payment_count++] =
-            (struct payment){ .kind = PAYMENT_PURSE, .money = receipt->purse };
+        data->payment[data->event.payment_count++] = (struct payment){ .kind = PAYMENT_PURSE,
+                                                                       .money = receipt->purse };
     data->view.known = receipt->known;
     for (int c = 0; c < model_currencies; c++)
         data->view.available[c] = receipt->available[c];
@@ -196,8 +213,8 @@ static void make_event(const struct model_receipt *receipt, struct event_data *d
 
 static struct text document;
 
-static void check(bool good, const struct model_receipt *receipt, const char *what, int64_t is,
-                  int64_t wanted)
+static void
+check(bool good, const struct model_receipt *receipt, const char *what, int64_t is, int64_t wanted)
 {
     if (good)
         return;
@@ -216,9 +233,10 @@ static void check(bool good, const struct model_receipt *receipt, const char *wh
 }
 
 #define CHECK(is, wanted) check((is) == (wanted), receipt, #is, (int64_t)(is), (int64_t)(wanted))
-#define HOLDS(condition) check(condition, receipt, #condition, 0, 1)
+#define HOLDS(condition)  check(condition, receipt, #condition, 0, 1)
 
-static struct plan *compile(const struct model *model, bool shuffled, struct arena *arena)
+static struct plan *
+compile(const struct model *model, bool shuffled, struct arena *arena)
 {
     int order[model_rules_max];
     struct problems problems = { 0 };
@@ -244,17 +262,19 @@ static struct plan *compile(const struct model *model, bool shuffled, struct are
     return plan;
 }
 
-static void decide(const struct plan *plan, const struct event_data *data, enum evaluate_mode mode,
-                   enum trace_wish wish, struct arena *arena, struct decision *decision)
+static void
+decide(const struct plan *plan, const struct event_data *data, enum evaluate_mode mode,
+       enum trace_wish wish, struct arena *arena, struct decision *decision)
 {
     struct err err;
-    assert_int_equal(engine_evaluate(plan, &data->event, &data->view, mode, wish, arena, decision,
-                                     &err), OK);
+    assert_int_equal(
+        engine_evaluate(plan, &data->event, &data->view, mode, wish, arena, decision, &err), OK);
 }
 
 /* --------------------------------------------------------------------------------- properties */
 
-static void check_lines(const struct model_receipt *receipt, const struct decision *decision)
+static void
+check_lines(const struct model_receipt *receipt, const struct decision *decision)
 {
     struct line_result sum = { 0 };
 
@@ -277,8 +297,8 @@ static void check_lines(const struct model_receipt *receipt, const struct decisi
     HOLDS(memcmp(&sum, &decision->total, sizeof(sum)) == 0);
 }
 
-static amount effects_of(const struct decision *decision, enum effect_kind kind, int32_t rule,
-                         int line)
+static amount
+effects_of(const struct decision *decision, enum effect_kind kind, int32_t rule, int line)
 {
     amount sum = 0;
     for (uint32_t i = 0; i < decision->effect_count; i++) {
@@ -291,12 +311,14 @@ static amount effects_of(const struct decision *decision, enum effect_kind kind,
 }
 
 /* What fired adds up to the effects; what was displaced gave nothing where it was displaced. */
-static void check_trace(const struct plan *plan, const struct model_receipt *receipt,
-                        const struct decision *decision)
+static void
+check_trace(const struct plan *plan, const struct model_receipt *receipt,
+            const struct decision *decision)
 {
     CHECK(decision->trace_lost, 0u);
     for (int32_t rule = 0; rule < (int32_t)plan->rule_count; rule++) {
-        enum effect_kind kind = plan->rule[rule].scope == SCOPE_EARN ? EFFECT_EARN : EFFECT_DISCOUNT;
+        enum effect_kind kind = plan->rule[rule].scope == SCOPE_EARN ? EFFECT_EARN
+                                                                     : EFFECT_DISCOUNT;
         amount fired = 0;
         for (uint32_t i = 0; i < decision->trace_count; i++) {
             const struct trace_item *item = &decision->trace[i];
@@ -317,16 +339,18 @@ static void check_trace(const struct plan *plan, const struct model_receipt *rec
     }
 }
 
-static int32_t rule_of(const struct plan *plan, const struct model *model, int r)
+static int32_t
+rule_of(const struct plan *plan, const struct model *model, int r)
 {
     int32_t rule = plan_rule_by_code(plan, text_of(model->rule[r].code));
     assert_true(rule != rule_none);
     return rule;
 }
 
-static void check_answer(const struct plan *plan, const struct model *model,
-                         const struct model_receipt *receipt, const struct decision *decision,
-                         const struct model_answer *answer)
+static void
+check_answer(const struct plan *plan, const struct model *model,
+             const struct model_receipt *receipt, const struct decision *decision,
+             const struct model_answer *answer)
 {
     amount points[model_currencies] = { 0 };
 
@@ -352,7 +376,8 @@ static void check_answer(const struct plan *plan, const struct model *model,
 }
 
 /* Field by field: the padding of an effect is nobody's. */
-static bool same_effects(const struct decision *a, const struct decision *b)
+static bool
+same_effects(const struct decision *a, const struct decision *b)
 {
     bool same = a->effect_count == b->effect_count;
     for (uint32_t i = 0; i < a->effect_count && same; i++) {
@@ -363,10 +388,10 @@ static bool same_effects(const struct decision *a, const struct decision *b)
     return same;
 }
 
-/* All goods kept, with the payments that they bore: nothing changes. Nothing kept: nothing is left. */
-static void check_requote(const struct plan *plan, const struct model_receipt *receipt,
-                          const struct event_data *data, const struct decision *decision,
-                          struct arena *arena)
+/* All goods kept, with the payments that they bore: nothing changes. Nothing kept: nothing left. */
+static void
+check_requote(const struct plan *plan, const struct model_receipt *receipt,
+              const struct event_data *data, const struct decision *decision, struct arena *arena)
 {
     struct kept_payment kept[model_lines_max];
     struct event_data none = *data;
@@ -379,7 +404,8 @@ static void check_requote(const struct plan *plan, const struct model_receipt *r
         kept[i] = (struct kept_payment){ .points = decision->line[i].points,
                                          .certificate = decision->line[i].certificate,
                                          .purse = decision->line[i].purse };
-    assert_int_equal(engine_requote(plan, &data->event, &data->view, kept, arena, &again, &err), OK);
+    assert_int_equal(engine_requote(plan, &data->event, &data->view, kept, arena, &again, &err),
+                     OK);
     HOLDS(memcmp(again.line, decision->line, sizeof(*again.line) * again.line_count) == 0);
     CHECK(again.earning_count, decision->earning_count);
     for (uint32_t i = 0; i < again.earning_count; i++)
@@ -395,9 +421,10 @@ static void check_requote(const struct plan *plan, const struct model_receipt *r
     CHECK(again.effect_count, 0u);
 }
 
-static void check_earn_again(const struct plan *plan, const struct model_receipt *receipt,
-                             const struct event_data *data, const struct decision *decision,
-                             struct arena *arena)
+static void
+check_earn_again(const struct plan *plan, const struct model_receipt *receipt,
+                 const struct event_data *data, const struct decision *decision,
+                 struct arena *arena)
 {
     struct decision again = *decision;
     struct err err;
@@ -412,9 +439,9 @@ static void check_earn_again(const struct plan *plan, const struct model_receipt
     HOLDS(memcmp(again.counter_add, decision->counter_add, sizeof(again.counter_add)) == 0);
 }
 
-static void check_quiet(const struct plan *plan, const struct model_receipt *receipt,
-                        const struct event_data *data, const struct decision *decision,
-                        struct arena *arena)
+static void
+check_quiet(const struct plan *plan, const struct model_receipt *receipt,
+            const struct event_data *data, const struct decision *decision, struct arena *arena)
 {
     struct decision quiet, fact;
 
@@ -428,7 +455,8 @@ static void check_quiet(const struct plan *plan, const struct model_receipt *rec
     CHECK(fact.total.discount, decision->total.discount);
 }
 
-static void test_random(void **state)
+static void
+test_random(void **state)
 {
     struct arena plans, arena;
     struct model model;
@@ -481,8 +509,129 @@ static void test_random(void **state)
     arena_release(&plans);
 }
 
-int main(void)
+/* Memory that ends at any place: the answer is CODE_NO_MEMORY, never a wrong decision. */
+static void
+test_no_memory(void **state)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+    static _Alignas(16) unsigned char memory[1 << 15];
+    struct arena plans;
+    struct model model;
+    struct model_receipt value, *receipt = &value;
+    unsigned refused = 0, decided = 0;
+
+    (void)state;
+    arena_init(&plans, host_source(), 1 << 18, 1 << 24);
+    for (int p = 0; p < 60; p++) {
+        struct event_data data;
+        arena_reset(&plans);
+        make_model(&model);
+        make_receipt(receipt);
+        make_event(receipt, &data);
+        struct plan *plan = compile(&model, false, &plans);
+        for (size_t size = 64; size <= sizeof(memory); size += 112) {
+            struct arena arena;
+            struct decision decision;
+            struct err err;
+            arena_init_fixed(&arena, memory, size);
+            enum code rc = engine_evaluate(plan, &data.event, &data.view, EVALUATE_ORDINARY,
+                                           TRACE_DEFAULT, &arena, &decision, &err);
+            HOLDS(rc == OK || rc == CODE_NO_MEMORY);
+            refused += rc == CODE_NO_MEMORY;
+            decided += rc == OK;
+            if (rc == OK)
+                check_lines(receipt, &decision);
+        }
+    }
+    assert_true(refused > 500);
+    assert_true(decided > 500);
+    arena_release(&plans);
+}
+
+/* The longest receipt, with every line discounted, within the memory of one request. */
+static void
+test_longest(void **state)
+{
+    static struct line line[lines_per_receipt_max];
+    static const char text[] =
+        "{\"format\":1,\"id\":\"x\",\"name\":{\"en\":\"x\"},\"money\":{\"code\":\"RUB\",\"scale\":"
+        "2},"
+        "\"currencies\":{\"bonus\":{\"no\":1,\"name\":{\"en\":\"b\"},\"scale\":2,\"worth\":\"1\"}},"
+        "\"rules\":[{\"code\":\"a\",\"scope\":\"line\",\"discount\":{\"kind\":\"percent\","
+        "\"value\":\"7\"}},"
+        "{\"code\":\"b\",\"scope\":\"line\",\"discount\":{\"kind\":\"percent\",\"value\":\"9\"}},"
+        "{\"code\":\"c\",\"scope\":\"receipt\",\"discount\":{\"kind\":\"amount\",\"value\":\"99."
+        "99\"}},"
+        "{\"code\":\"d\",\"scope\":\"earn\",\"earn\":{\"currency\":\"bonus\",\"percent\":\"3\"}}],"
+        "\"redemption\":{\"bonus\":{\"max_percent\":\"50\"}}}";
+    struct redeem redeem = { .currency = TEXT("bonus"), .max = true };
+    struct event event = { .kind = TEXT("purchase"),
+                           .line = line,
+                           .redeem = &redeem,
+                           .line_count = lines_per_receipt_max,
+                           .redeem_count = 1 };
+    struct member_view view = { .known = true, .available = { AMOUNT_MAX } };
+    struct problems problems;
+    struct decision decision;
+    struct arena arena;
+    struct plan *plan;
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, host_source(), 1 << 18, request_arena_bytes_max);
+    for (int i = 0; i < lines_per_receipt_max; i++)
+        line[i] = (struct line){ .quantity = 1000, .gross = 10000 + below(100000) };
+    assert_int_equal(
+        plan_compile(&arena, TEXT(text), (struct text){ 0 }, 1, &plan, &problems, &err), OK);
+    assert_int_equal(engine_evaluate(plan, &event, &view, EVALUATE_ORDINARY, TRACE_DEFAULT, &arena,
+                                     &decision, &err),
+                     OK);
+    assert_int_equal(decision.outcome, OUTCOME_DONE);
+    assert_int_equal(decision.trace_lost, 0);
+    assert_int_equal(decision.total.money,
+                     decision.total.gross - decision.total.discount - decision.total.points);
+    assert_int_equal(decision.earning[0].points, decision.total.money * 3 / 100);
+    arena_release(&arena);
+}
+
+/* More than 64 bits hold: refused, not wrapped. */
+static void
+test_overflow(void **state)
+{
+    static struct line line[3];
+    struct event event = { .kind = TEXT("purchase"), .line = line, .line_count = 3 };
+    struct member_view view = { .known = true };
+    struct decision decision;
+    struct arena arena;
+    struct model model = { .rule_count = 0 };
+    struct err err;
+
+    (void)state;
+    arena_init(&arena, host_source(), 1 << 18, 1 << 24);
+    for (int s = 0; s < rule_scope_count; s++)
+        model.root[s] = TREE_MAX;
+    struct plan *plan = compile(&model, false, &arena);
+    for (int i = 0; i < 3; i++)
+        line[i] = (struct line){ .quantity = 1000, .gross = AMOUNT_MAX + (i == 2) };
+    assert_int_equal(engine_evaluate(plan, &event, &view, EVALUATE_ORDINARY, TRACE_DEFAULT, &arena,
+                                     &decision, &err),
+                     CODE_RANGE);
+    assert_int_equal(decision.outcome, OUTCOME_AMOUNT_OVERFLOW);
+    line[2].gross = AMOUNT_MAX;
+    assert_int_equal(engine_evaluate(plan, &event, &view, EVALUATE_ORDINARY, TRACE_DEFAULT, &arena,
+                                     &decision, &err),
+                     OK);
+    assert_int_equal(decision.total.money, 3 * AMOUNT_MAX);
+    arena_release(&arena);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_overflow),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,46 +27,104 @@ struct row {
     amount rest;
 };
 
-#define LR SPREAD_LARGEST_REMAINDER
-#define FF SPREAD_FLOOR_FIRST
+#define LR   SPREAD_LARGEST_REMAINDER
+#define FF   SPREAD_FLOOR_FIRST
 #define LAST SPREAD_LAST_REST
-#define FREE { -1 }
+#define FREE                                                                                       \
+    {                                                                                              \
+        -1                                                                                         \
+    }
 
 static const struct row rows[] = {
     { "nothing", LR, 0, 3, { 1, 1, 1 }, FREE, { 0, 0, 0 }, 0 },
     { "one line takes all", LR, 777, 1, { 5 }, FREE, { 777 }, 0 },
-    { "thirds of 1 000.00", LR, 100000, 3, { 1000000, 1000000, 1000000 }, FREE,
-      { 33334, 33333, 33333 }, 0 },
-    { "thirds, floor and from the first", FF, 100000, 3, { 1, 1, 1 }, FREE,
-      { 33334, 33333, 33333 }, 0 },
-    { "thirds, the last takes the rest", LAST, 100000, 3, { 1, 1, 1 }, FREE,
-      { 33333, 33333, 33334 }, 0 },
+    { "thirds of 1 000.00",
+      LR,
+      100000,
+      3,
+      { 1000000, 1000000, 1000000 },
+      FREE,
+      { 33334, 33333, 33333 },
+      0 },
+    { "thirds, floor and from the first",
+      FF,
+      100000,
+      3,
+      { 1, 1, 1 },
+      FREE,
+      { 33334, 33333, 33333 },
+      0 },
+    { "thirds, the last takes the rest",
+      LAST,
+      100000,
+      3,
+      { 1, 1, 1 },
+      FREE,
+      { 33333, 33333, 33334 },
+      0 },
     { "the largest remainder is not the first", LR, 10, 3, { 13, 44, 43 }, FREE, { 1, 5, 4 }, 0 },
     { "from the first, whatever the remainders", FF, 10, 3, { 13, 44, 43 }, FREE, { 2, 4, 4 }, 0 },
     { "a tie goes to the earlier line", LR, 1, 4, { 2, 2, 2, 2 }, FREE, { 1, 0, 0, 0 }, 0 },
-    { "half up overshoots: the end gives back", LAST, 2, 4, { 1, 1, 1, 1 }, FREE,
-      { 1, 1, 0, 0 }, 0 },
+    { "half up overshoots: the end gives back",
+      LAST,
+      2,
+      4,
+      { 1, 1, 1, 1 },
+      FREE,
+      { 1, 1, 0, 0 },
+      0 },
     { "the last may get nothing", LAST, 3, 3, { 3, 3, 1 }, FREE, { 1, 1, 1 }, 0 },
     { "weight 0 takes nothing", LR, 10, 3, { 0, 1, 1 }, FREE, { 0, 5, 5 }, 0 },
     { "the last that has a weight takes the rest", LAST, 10, 3, { 1, 2, 0 }, FREE, { 3, 7, 0 }, 0 },
     { "all weights 0 count as 1", LR, 10, 3, { 0, 0, 0 }, FREE, { 4, 3, 3 }, 0 },
-    { "a full line passes on to the others", LR, 90, 3, { 1, 1, 1 }, { 10, 100, 100 },
-      { 10, 40, 40 }, 0 },
-    { "filling in three rounds", LR, 100, 4, { 1, 1, 1, 1 }, { 10, 30, 35, 100 },
-      { 10, 30, 30, 30 }, 0 },
+    { "a full line passes on to the others",
+      LR,
+      90,
+      3,
+      { 1, 1, 1 },
+      { 10, 100, 100 },
+      { 10, 40, 40 },
+      0 },
+    { "filling in three rounds",
+      LR,
+      100,
+      4,
+      { 1, 1, 1, 1 },
+      { 10, 30, 35, 100 },
+      { 10, 30, 30, 30 },
+      0 },
     { "a line without room", LR, 10, 2, { 1, 1 }, { 0, 100 }, { 0, 10 }, 0 },
-    { "all full: the rest is not given", LR, 100, 3, { 1, 2, 3 }, { 10, 20, 30 },
-      { 10, 20, 30 }, 40 },
+    { "all full: the rest is not given",
+      LR,
+      100,
+      3,
+      { 1, 2, 3 },
+      { 10, 20, 30 },
+      { 10, 20, 30 },
+      40 },
     { "weight 0 does not help out", LR, 100, 2, { 1, 0 }, { 10, 500 }, { 10, 0 }, 90 },
     { "exactly full", LR, 60, 3, { 1, 2, 3 }, { 10, 20, 30 }, { 10, 20, 30 }, 0 },
-    { "2 000 over 6 000 and 4 000", LR, 200000, 2, { 600000, 400000 }, { 600000, 400000 },
-      { 120000, 80000 }, 0 },
+    { "2 000 over 6 000 and 4 000",
+      LR,
+      200000,
+      2,
+      { 600000, 400000 },
+      { 600000, 400000 },
+      { 120000, 80000 },
+      0 },
     { "0.01 over many", LR, 1, 6, { 100, 200, 300, 300, 200, 100 }, FREE, { 0, 0, 1, 0, 0, 0 }, 0 },
-    { "beyond 64 bits", LR, 1000000000000000, 2, { 900000000000000000, 100000000000000000 }, FREE,
-      { 900000000000000, 100000000000000 }, 0 },
+    { "beyond 64 bits",
+      LR,
+      1000000000000000,
+      2,
+      { 900000000000000000, 100000000000000000 },
+      FREE,
+      { 900000000000000, 100000000000000 },
+      0 },
 };
 
-static void run_row(const struct row *row, struct arena *arena)
+static void
+run_row(const struct row *row, struct arena *arena)
 {
     const amount *capacity = row->capacity[0] < 0 ? NULL : row->capacity;
     amount result[6], again[6], rest;
@@ -82,7 +140,8 @@ static void run_row(const struct row *row, struct arena *arena)
     assert_memory_equal(result, again, row->count * sizeof(amount));
 }
 
-static void test_table(void **state)
+static void
+test_table(void **state)
 {
     struct arena arena;
 
@@ -97,7 +156,8 @@ static void test_table(void **state)
 
 static uint64_t seed = 20260118;
 
-static uint64_t next(void)
+static uint64_t
+next(void)
 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
@@ -105,7 +165,8 @@ static uint64_t next(void)
     return seed;
 }
 
-static amount below(amount bound)
+static amount
+below(amount bound)
 {
     return (amount)(next() % (uint64_t)bound);
 }
@@ -117,7 +178,8 @@ struct receipt {
     amount weight[lines_max], capacity[lines_max];
 };
 
-static void make_receipt(struct receipt *receipt)
+static void
+make_receipt(struct receipt *receipt)
 {
     static const amount sizes[] = { 2, 10, 1000, 1000000, 1000000000000000 };
     amount size = sizes[next() % KOP_COUNT(sizes)];
@@ -137,7 +199,8 @@ static void make_receipt(struct receipt *receipt)
     receipt->total = next() % 8 == 0 ? below(50) : below(sum + sum / 10 + 2);
 }
 
-static void check_receipt(const struct receipt *receipt, enum spreading how, struct arena *arena)
+static void
+check_receipt(const struct receipt *receipt, enum spreading how, struct arena *arena)
 {
     static amount result[lines_max], again[lines_max];
     const amount *capacity = receipt->bounded ? receipt->capacity : NULL;
@@ -145,8 +208,8 @@ static void check_receipt(const struct receipt *receipt, enum spreading how, str
 
     spread_amount(how, receipt->total, receipt->weight, capacity, receipt->count, result, &rest,
                   arena);
-    assert_int_equal(slow_spread(how, receipt->total, receipt->weight, capacity, receipt->count,
-                                 again), rest);
+    assert_int_equal(
+        slow_spread(how, receipt->total, receipt->weight, capacity, receipt->count, again), rest);
     sum = rest;
     for (uint32_t i = 0; i < receipt->count; i++) {
         assert_int_equal(result[i], again[i]);
@@ -158,7 +221,7 @@ static void check_receipt(const struct receipt *receipt, enum spreading how, str
     assert_true(rest == 0 || capacity != NULL);
     if (how == SPREAD_LAST_REST)
         return;
-    /* Ties are monotone: of equal lines the earlier has no less, and at most a step a round more. */
+    /* Ties are monotone: of equal lines the earlier has no less, and at most a step more. */
     for (uint32_t i = 1; i < receipt->count; i++) {
         if (receipt->weight[i] == receipt->weight[i - 1] &&
             (capacity == NULL || capacity[i] == capacity[i - 1]))
@@ -168,7 +231,8 @@ static void check_receipt(const struct receipt *receipt, enum spreading how, str
     }
 }
 
-static void test_random(void **state)
+static void
+test_random(void **state)
 {
     static struct receipt receipt;
     struct arena arena;
@@ -183,7 +247,8 @@ static void test_random(void **state)
 }
 
 /* The longest receipt, in every way; the scratch is given back. */
-static void test_longest(void **state)
+static void
+test_longest(void **state)
 {
     static struct receipt receipt;
     struct arena arena;
@@ -204,7 +269,8 @@ static void test_longest(void **state)
 }
 
 /* Without memory nothing is given, and the arena says so. */
-static void test_no_memory(void **state)
+static void
+test_no_memory(void **state)
 {
     static amount weight[200], result[200];
     static _Alignas(16) unsigned char memory[128];
@@ -221,7 +287,8 @@ static void test_no_memory(void **state)
     assert_int_equal(result[0], 0);
 }
 
-int main(void)
+int
+main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),

@@ -18,7 +18,8 @@ enum { document_cap = 1 << 22, lines = 6 };
 
 static uint64_t seed = 4242;
 
-static uint64_t next(void)
+static uint64_t
+next(void)
 {
     seed ^= seed << 13;
     seed ^= seed >> 7;
@@ -29,7 +30,8 @@ static uint64_t next(void)
 static char *document;
 static size_t used;
 
-static void add(const char *format, ...)
+static void
+add(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -38,37 +40,70 @@ static void add(const char *format, ...)
     assert_true(used < document_cap);
 }
 
-static void add_when(void)
+static void
+add_when(void)
 {
     unsigned n = (unsigned)(next() % 20);
     switch (next() % 9) {
-    case 0: add("\"member.segment\":\"s%u\"", n); break;
-    case 1: add("\"member.segment\":{\"in\":[\"s%u\",\"s%u\"]}", n, n + 1); break;
-    case 2: add("\"receipt.outlet\":{\"in\":[\"o%u\",\"o%u\"]}", n % 5, n % 5 + 1); break;
-    case 3: add("\"receipt.outlet\":{\"ne\":\"o%u\"}", n % 5); break;
-    case 4: add("\"receipt.code\":\"c%u\"", n % 4); break;
-    case 5: add("\"any\":[{\"receipt.outlet\":\"o1\"},{\"receipt.code\":\"c1\"}]"); break;
-    case 6: add("\"not\":{\"member.segment\":\"s%u\"}", n); break;
-    case 7: add("\"all\":[{\"receipt.outlet\":\"o%u\"},{\"receipt.base\":{\"gte\":\"%u\"}}]",
-                n % 5, n * 10); break;
-    default: add("\"receipt.tender\":\"cash\",\"receipt.base\":{\"gte\":\"1\"}"); break;
+    case 0:
+        add("\"member.segment\":\"s%u\"", n);
+        break;
+    case 1:
+        add("\"member.segment\":{\"in\":[\"s%u\",\"s%u\"]}", n, n + 1);
+        break;
+    case 2:
+        add("\"receipt.outlet\":{\"in\":[\"o%u\",\"o%u\"]}", n % 5, n % 5 + 1);
+        break;
+    case 3:
+        add("\"receipt.outlet\":{\"ne\":\"o%u\"}", n % 5);
+        break;
+    case 4:
+        add("\"receipt.code\":\"c%u\"", n % 4);
+        break;
+    case 5:
+        add("\"any\":[{\"receipt.outlet\":\"o1\"},{\"receipt.code\":\"c1\"}]");
+        break;
+    case 6:
+        add("\"not\":{\"member.segment\":\"s%u\"}", n);
+        break;
+    case 7:
+        add("\"all\":[{\"receipt.outlet\":\"o%u\"},{\"receipt.base\":{\"gte\":\"%u\"}}]", n % 5,
+            n * 10);
+        break;
+    default:
+        add("\"receipt.tender\":\"cash\",\"receipt.base\":{\"gte\":\"1\"}");
+        break;
     }
 }
 
-static void add_lines(void)
+static void
+add_lines(void)
 {
     unsigned n = (unsigned)(next() % 12);
     switch (next() % 6) {
-    case 0: add("\"line.article\":\"a%u\"", n); break;
-    case 1: add("\"line.category\":{\"in\":[\"g%u\",\"g%u\"]}", n % 4, n % 4 + 1); break;
-    case 2: add("\"line.brand\":\"b%u\",\"line.category\":\"g%u\"", n % 3, n % 4); break;
-    case 3: add("\"line.tag\":\"t%u\"", n % 6); break;
-    case 4: add("\"line.tag\":{\"not_in\":[\"t%u\"]}", n % 6); break;
-    default: add("\"not\":{\"line.article\":\"a%u\"}", n); break;
+    case 0:
+        add("\"line.article\":\"a%u\"", n);
+        break;
+    case 1:
+        add("\"line.category\":{\"in\":[\"g%u\",\"g%u\"]}", n % 4, n % 4 + 1);
+        break;
+    case 2:
+        add("\"line.brand\":\"b%u\",\"line.category\":\"g%u\"", n % 3, n % 4);
+        break;
+    case 3:
+        add("\"line.tag\":\"t%u\"", n % 6);
+        break;
+    case 4:
+        add("\"line.tag\":{\"not_in\":[\"t%u\"]}", n % 6);
+        break;
+    default:
+        add("\"not\":{\"line.article\":\"a%u\"}", n);
+        break;
     }
 }
 
-static void add_rule(int i)
+static void
+add_rule(int i)
 {
     static const char *const scopes[] = { "line", "receipt", "earn" };
     const char *scope = scopes[next() % 3];
@@ -91,7 +126,8 @@ static void add_rule(int i)
         add(",\"discount\":{\"kind\":\"percent\",\"value\":\"%u\"}}", 1 + (unsigned)(next() % 60));
 }
 
-static struct plan *make_plan(struct arena *arena, int rules)
+static struct plan *
+make_plan(struct arena *arena, int rules)
 {
     static const char *const ops[] = { "max", "min", "sum", "first", "multiply" };
     struct problems problems = { 0 };
@@ -99,11 +135,13 @@ static struct plan *make_plan(struct arena *arena, int rules)
     struct err err;
 
     used = 0;
-    add("{\"format\":1,\"id\":\"x\",\"name\":{\"en\":\"x\"},\"money\":{\"code\":\"RUB\",\"scale\":2},"
+    add("{\"format\":1,\"id\":\"x\",\"name\":{\"en\":\"x\"},\"money\":{\"code\":\"RUB\",\"scale\":"
+        "2},"
         "\"currencies\":{\"bonus\":{\"no\":1,\"name\":{\"en\":\"b\"},\"scale\":2}},\"rules\":[");
     for (int i = 0; i < rules; i++)
         add_rule(i);
-    add("],\"combination\":{\"line\":{\"op\":\"%s\"},\"receipt\":{\"op\":\"%s\"},\"earn\":{\"op\":\"%s\"}}}",
+    add("],\"combination\":{\"line\":{\"op\":\"%s\"},\"receipt\":{\"op\":\"%s\"},\"earn\":{\"op\":"
+        "\"%s\"}}}",
         ops[next() % 5], ops[next() % 5], ops[next() % 4]);
     if (plan_compile(arena, (struct text){ document, (uint32_t)used }, (struct text){ 0 }, 1, &plan,
                      &problems, &err) != OK)
@@ -112,7 +150,8 @@ static struct plan *make_plan(struct arena *arena, int rules)
     return plan;
 }
 
-static struct text name(struct arena *arena, char letter, unsigned n)
+static struct text
+name(struct arena *arena, char letter, unsigned n)
 {
     struct buf buf;
     buf_init(&buf, arena, 8);
@@ -120,7 +159,8 @@ static struct text name(struct arena *arena, char letter, unsigned n)
     return buf_text(&buf);
 }
 
-static void make_event(struct arena *arena, struct event *event, struct member_view *view)
+static void
+make_event(struct arena *arena, struct event *event, struct member_view *view)
 {
     *event = (struct event){ .kind = TEXT("purchase"), .line_count = lines };
     event->line = arena_array(arena, struct line, lines);
@@ -145,22 +185,24 @@ static void make_event(struct arena *arena, struct event *event, struct member_v
         for (uint32_t k = 0; k < line->tag_count; k++)
             line->tag[k] = name(arena, 't', (unsigned)(next() % 7));
     }
-    *view = (struct member_view){ .known = next() % 4 > 0, .segment_count = (uint32_t)(next() % 3) };
+    *view = (struct member_view){ .known = next() % 4 > 0,
+                                  .segment_count = (uint32_t)(next() % 3) };
     view->segment = arena_array(arena, struct text, 3);
     for (uint32_t i = 0; i < view->segment_count; i++)
         view->segment[i] = name(arena, 's', (unsigned)(next() % 22));
 }
 
-static void decide(const struct plan *plan, const struct event *event,
-                   const struct member_view *view, enum trace_wish wish, struct arena *arena,
-                   struct decision *decision)
+static void
+decide(const struct plan *plan, const struct event *event, const struct member_view *view,
+       enum trace_wish wish, struct arena *arena, struct decision *decision)
 {
     struct err err;
-    assert_int_equal(engine_evaluate(plan, event, view, EVALUATE_ORDINARY, wish, arena, decision,
-                                     &err), OK);
+    assert_int_equal(
+        engine_evaluate(plan, event, view, EVALUATE_ORDINARY, wish, arena, decision, &err), OK);
 }
 
-static void compare(const struct decision *a, const struct decision *b)
+static void
+compare(const struct decision *a, const struct decision *b)
 {
     assert_int_equal(a->effect_count, b->effect_count);
     for (uint32_t i = 0; i < a->effect_count; i++) {
@@ -174,7 +216,8 @@ static void compare(const struct decision *a, const struct decision *b)
 }
 
 /* With and without the index: the same effects, and no rule that fired was left out. */
-static void test_random(void **state)
+static void
+test_random(void **state)
 {
     struct arena plans, arena;
     unsigned fired = 0;
@@ -207,7 +250,8 @@ static void test_random(void **state)
 }
 
 /* What is left in: the rules of the right person and those without a key. */
-static void test_leaves(void **state)
+static void
+test_leaves(void **state)
 {
     struct arena plans, arena;
     struct problems problems;
@@ -221,15 +265,19 @@ static void test_leaves(void **state)
     arena_init(&plans, host_source(), 1 << 20, 1 << 26);
     arena_init(&arena, host_source(), 1 << 18, 1 << 24);
     used = 0;
-    add("{\"format\":1,\"id\":\"x\",\"name\":{\"en\":\"x\"},\"money\":{\"code\":\"RUB\",\"scale\":2},"
+    add("{\"format\":1,\"id\":\"x\",\"name\":{\"en\":\"x\"},\"money\":{\"code\":\"RUB\",\"scale\":"
+        "2},"
         "\"currencies\":{\"bonus\":{\"no\":1,\"name\":{\"en\":\"b\"},\"scale\":2}},\"rules\":[");
     for (int i = 0; i < 5000; i++) /* all of one category: told apart by the segment */
         add("{\"code\":\"r%d\",\"scope\":\"line\",\"when\":{\"member.segment\":\"p%d\"},"
-            "\"lines\":{\"line.category\":\"g\"},\"discount\":{\"kind\":\"percent\",\"value\":\"5\"}},",
+            "\"lines\":{\"line.category\":\"g\"},\"discount\":{\"kind\":\"percent\",\"value\":"
+            "\"5\"}},",
             i, i);
-    add("{\"code\":\"all\",\"scope\":\"line\",\"discount\":{\"kind\":\"percent\",\"value\":\"1\"}}]}");
+    add("{\"code\":\"all\",\"scope\":\"line\",\"discount\":{\"kind\":\"percent\",\"value\":\"1\"}}]"
+        "}");
     assert_int_equal(plan_compile(&plans, (struct text){ document, (uint32_t)used },
-                                  (struct text){ 0 }, 1, &plan, &problems, &err), OK);
+                                  (struct text){ 0 }, 1, &plan, &problems, &err),
+                     OK);
     struct line line = { .category = TEXT("g"), .quantity = 1000, .gross = 10000 };
     struct event event = { .kind = TEXT("purchase"), .line = &line, .line_count = 1 };
     struct text segments[] = { TEXT("p77"), TEXT("nobody"), TEXT("p4000") };
@@ -247,7 +295,8 @@ static void test_leaves(void **state)
 }
 
 /* No memory while building: compiling says so, whatever the place. */
-static void test_no_memory(void **state)
+static void
+test_no_memory(void **state)
 {
     struct arena plans;
     int failed = 0;
@@ -274,7 +323,8 @@ static void test_no_memory(void **state)
     free(document);
 }
 
-int main(void)
+int
+main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
