@@ -274,34 +274,11 @@ test_holds_per_owner(void **state)
     world_free(&world);
 }
 
-/* An arena source that refuses the n-th block, and if not `once` all after it. */
-struct refusal {
-    int left;
-    bool once;
-};
-
-static void *
-take_some(void *context, size_t size)
-{
-    struct refusal *refusal = context;
-    int left = refusal->left--;
-
-    return left > 0 || (refusal->once && left < 0) ? malloc(size) : NULL;
-}
-
-static void
-give_back(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
-/* A booking that touches everything, with blocks so small that nearly each allocation needs one. */
+/* A booking that touches everything, in so much memory. */
 static enum code
-busy_booking(struct world *world, int blocks, bool once)
+busy_booking(struct world *world, char *memory, size_t size)
 {
-    struct arena arena;
+    struct arena lasting, arena;
     struct owner owner;
     struct changes changes = { 0 };
     struct ledger ledger;
@@ -311,61 +288,73 @@ busy_booking(struct world *world, int blocks, bool once)
     unix_ms from, end, now = begin + 20 * DAY_MS;
     int64_t add[counters_per_programme_max] = { 5000, 1, 900, 1 };
     amount debt;
-    struct refusal refusal = { .left = 1 << 20 };
+    struct take old = {
+        .lot_no = 1, .currency = 1, .points = 9, .size = 10, .cause = 1, .expires_at = now + DAY_MS
+    };
 
-    arena_init(&arena, (struct arena_source){ take_some, give_back, &refusal }, 256, 1 << 22);
-    world_load(world, &arena, &owner);
-    refusal = (struct refusal){ blocks, once };
+    arena_init(&lasting, host_source(), 1 << 14, 1 << 22);
+    world_load(world, &lasting, &owner);
+    owner.lot_cap = owner.lot_count; /* no room for another */
+    arena_init_fixed(&arena, memory, size);
     ledger_begin(&ledger, &world->terms, &arena, &owner, &changes, 99, now);
     ledger_settle(&ledger);
-    if (!ledger.failed && ledger_plan_take(&owner, 1, 7, &arena, &take, &count) == OUTCOME_DONE) {
+    if (!ledger.failed && ledger_plan_take(&owner, 1, 7, &arena, &take, &count) == OUTCOME_DONE)
         ledger_spend(&ledger, take, count, 0);
-        ledger_restore(&ledger, &take[0], 1, 5);
-    }
+    ledger_restore(&ledger, &old, 1, 5);
+    old.lot_no = 2;
+    ledger_regive(&ledger, &old, 1, 5);
     ledger_earn(&ledger, MOVEMENT_EARN, 2, 5, now, 7, 1, &from, &end);
     ledger_earn(&ledger, MOVEMENT_EARN, 3, 5, now, 7, 1, &from, &end);
     assert_int_equal(ledger_revoke(&ledger, 5, 1, 50, 5, &debt), OUTCOME_DONE);
-    take = NULL;
     if (!ledger.failed && ledger_plan_take(&owner, 1, 9, &arena, &take, &count) == OUTCOME_DONE) {
         assert_int_equal(ledger_hold(&ledger, 4, now + 1, take, count), OUTCOME_DONE);
-        if (!ledger.failed)
+        assert_int_equal(ledger_hold(&ledger, 2, now + 1, NULL, 0), OUTCOME_DONE);
+        take[0].points = 1;
+        if (ledger_find_hold(&owner, 4))
             ledger_spend(&ledger, take, 1, 4);
+        if (ledger_find_hold(&owner, 4))
+            ledger_capture(&ledger, 4);
+        if (ledger_find_hold(&owner, 2))
+            ledger_void(&ledger, 2);
     }
     ledger_count(&ledger, now, add);
     ledger_level(&ledger, now);
     enum code rc = ledger_finish(&ledger, &err);
     assert_int_equal(rc, err.code);
+    assert_true((rc == OK) == !arena.failed);
     if (rc == OK)
         assert_true(owner.version == world->row.version + 1);
-    arena_release(&arena);
+    arena_release(&lasting);
     return rc;
 }
 
 static void
-test_every_allocation_refused(void **state)
+test_every_amount_of_memory(void **state)
 {
+    static _Alignas(16) char memory[1 << 17];
     struct world world;
-    int blocks = 0;
+    struct take *take;
+    uint32_t count, refused = 0;
+    amount debt;
+    size_t size = 64;
 
     (void)state;
     world_init(&world);
-    for (int i = 0; i < 24; i++)
+    for (int i = 0; i < 28; i++)
         add_lot(&world, 10, 15 + i % 10);
     struct ledger *ledger = world_begin(&world, begin);
-    struct take *take;
-    uint32_t count;
     assert_int_equal(ledger_plan_take(ledger->owner, 1, 30, ledger->arena, &take, &count), 0);
     assert_int_equal(ledger_hold(ledger, 3, begin + 17 * DAY_MS, take, count), OUTCOME_DONE);
     ledger_earn_life(ledger, MOVEMENT_OPEN, 1, 9, begin, 0, rule_none, begin + DAY_MS, TIME_NONE);
+    assert_int_equal(ledger_revoke(ledger, 2, 1, 10, 5, &debt), OUTCOME_DONE);
     world_end(&world);
-    while (busy_booking(&world, blocks, false) != OK) {
-        assert_int_equal(busy_booking(&world, blocks, true), CODE_NO_MEMORY);
-        blocks++;
-        assert_true(blocks < 1000);
+    while (size < sizeof(memory) && busy_booking(&world, memory, size) != OK) {
+        refused++;
+        size += 32;
     }
-    if (blocks < 8)
-        fail_msg("only %d allocations", blocks);
-    print_message("%d refused allocations, each told\n", blocks);
+    assert_true(size < sizeof(memory));
+    assert_true(refused > 100);
+    print_message("%u amounts of memory that are too little, each told\n", refused);
     world_free(&world);
 }
 
@@ -381,7 +370,7 @@ main(void)
         cmocka_unit_test(test_last_movement),
         cmocka_unit_test(test_lots_per_owner),
         cmocka_unit_test(test_holds_per_owner),
-        cmocka_unit_test(test_every_allocation_refused),
+        cmocka_unit_test(test_every_amount_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
