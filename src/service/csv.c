@@ -26,7 +26,7 @@ struct csv {
     struct field field[csv_columns_max], column[csv_columns_max];
     uint32_t field_count, column_count;
     const char *problem;
-    bool at_end;
+    bool at_end, is_utf8; /* a BOM says that it is UTF-8 */
 };
 
 /* CP1251's upper half, 0x80..0xFF, as Unicode (source: the Unicode consortium's mapping table). */
@@ -44,31 +44,66 @@ static const uint16_t cp1251[128] = {
     0x448, 0x449, 0x44A, 0x44B, 0x44C, 0x44D, 0x44E, 0x44F,
 };
 
-/* Read one physical row (line ends inside quotes belong to it) into `raw`. false at the end. */
+static bool
+is_delimiter(const struct csv *csv, int c)
+{
+    if (csv->delimiter)
+        return c == csv->delimiter;
+    return c == ',' || c == ';' || c == '\t'; /* the header: not known yet */
+}
+
+/* The file ended, or cannot be read on: then the row at hand is not to be trusted. */
+static void
+look_at_end(struct csv *csv)
+{
+    int failure = Z_OK;
+
+    gzerror(csv->file, &failure);
+    if (failure != Z_OK)
+        csv->problem = "the file is damaged or cut short here";
+    csv->at_end = true;
+}
+
+/* Does what was read so far, exactly `size` bytes (0: or more), begin with UTF-8's byte order mark? */
+static bool
+has_bom(const struct csv *csv, uint32_t size)
+{
+    return csv->raw_len >= 3 && (!size || csv->raw_len == size) &&
+           memcmp(csv->raw, "\xEF\xBB\xBF", 3) == 0;
+}
+
+/*
+ * Read one physical row into `raw`; line ends inside quotes belong to it. A quote opens a quoted
+ * field only as the field's first character, so that `24" screen` is what it says. false at the end.
+ */
 static bool
 read_raw(struct csv *csv)
 {
-    bool quoted = false, any = false;
+    bool quoted = false, closed = false, starts = true, any = false;
     int c;
 
     csv->raw_len = 0;
     while ((c = gzgetc(csv->file)) != -1) {
         any = true;
-        if (c == '"')
-            quoted = !quoted;
         if (c == '\n' && !quoted)
             break;
+        bool turns = c == '"' && (quoted || closed || starts);
+        closed = turns && quoted; /* a second quote right after it stands for one in the field */
+        quoted ^= turns;
         if (csv->raw_len == csv_row_bytes_max) {
             csv->problem = "the row is longer than 1 MiB";
             continue;
         }
         csv->raw[csv->raw_len++] = (char)c;
+        starts = !quoted && (is_delimiter(csv, c) || (!csv->delimiter && has_bom(csv, 3)));
     }
-    if (quoted && !csv->problem)
+    if (quoted)
         csv->problem = "a quote is not closed";
+    if (c == -1)
+        look_at_end(csv);
     if (csv->raw_len && csv->raw[csv->raw_len - 1] == '\r')
         csv->raw_len--;
-    return any;
+    return any || csv->problem;
 }
 
 /* CP1251 to UTF-8, in place of `raw`; `cooked` is the scratch. At most three bytes for one. */
@@ -97,6 +132,18 @@ decode_cp1251(struct csv *csv)
     }
     memcpy(csv->raw, csv->cooked, out);
     csv->raw_len = out;
+}
+
+/* Bytes that are no UTF-8 are CP1251, unless the file said otherwise. */
+static void
+decode_raw(struct csv *csv)
+{
+    if (text_is_utf8((struct text){csv->raw, csv->raw_len}))
+        return;
+    if (csv->is_utf8)
+        csv->problem = "the file says that it is UTF-8, and this row is not";
+    else
+        decode_cp1251(csv);
 }
 
 /* Split `raw` into fields, unquoted into `cooked`. */
@@ -139,8 +186,11 @@ guess_delimiter(const struct csv *csv)
 
     for (size_t c = 0; c < sizeof(candidates); c++) {
         uint32_t count = 0;
-        for (uint32_t i = 0; i < csv->raw_len; i++)
-            count += csv->raw[i] == candidates[c];
+        bool quoted = false;
+        for (uint32_t i = 0; i < csv->raw_len; i++) {
+            quoted ^= csv->raw[i] == '"';
+            count += !quoted && csv->raw[i] == candidates[c];
+        }
         if (count > best) {
             best = count;
             chosen = candidates[c];
@@ -153,15 +203,20 @@ static enum code
 read_header(struct csv *csv, const char *path, struct err *err)
 {
     if (!read_raw(csv) || csv->problem)
-        return err_set(err, CODE_SYNTAX, "'%s' has no header", path);
-    if (csv->raw_len >= 3 && memcmp(csv->raw, "\xEF\xBB\xBF", 3) == 0) {
+        return err_set(err, CODE_SYNTAX, "'%s' has no header%s%s", path,
+                       csv->problem ? ": " : "", csv_problem(csv));
+    if (csv->raw_len >= 2 && (memcmp(csv->raw, "\xFF\xFE", 2) == 0 ||
+                              memcmp(csv->raw, "\xFE\xFF", 2) == 0))
+        return err_set(err, CODE_SYNTAX, "'%s' is UTF-16: save it as UTF-8 or Windows-1251", path);
+    if (has_bom(csv, 0)) {
         memmove(csv->raw, csv->raw + 3, csv->raw_len - 3);
         csv->raw_len -= 3;
+        csv->is_utf8 = true;
     }
-    if (!text_is_utf8((struct text){csv->raw, csv->raw_len}))
-        decode_cp1251(csv);
+    decode_raw(csv);
     csv->delimiter = guess_delimiter(csv);
-    split_raw(csv);
+    if (!csv->problem)
+        split_raw(csv);
     if (csv->problem)
         return err_set(err, CODE_SYNTAX, "the header of '%s': %s", path, csv->problem);
     csv->header = malloc(csv->cooked_len + 1);
@@ -243,21 +298,28 @@ csv_column(const struct csv *csv, const char *name)
     return -1;
 }
 
+/* An empty line in a table of several columns is nothing, as at the end of many files. */
+static bool
+is_blank(const struct csv *csv)
+{
+    return csv->raw_len == 0 && csv->column_count > 1 && !csv->problem;
+}
+
 enum csv_result
 csv_next(struct csv *csv)
 {
     csv->problem = NULL;
-    if (csv->at_end || !read_raw(csv)) {
-        csv->at_end = true;
-        return CSV_END;
-    }
-    csv->row++;
+    csv->field_count = 0;
+    do {
+        if (csv->at_end || !read_raw(csv))
+            return CSV_END;
+        csv->row++;
+    } while (is_blank(csv));
+    if (!csv->problem)
+        decode_raw(csv);
     if (csv->problem)
         return CSV_BROKEN;
-    if (!text_is_utf8((struct text){csv->raw, csv->raw_len}))
-        decode_cp1251(csv);
-    if (!csv->problem)
-        split_raw(csv);
+    split_raw(csv);
     if (!csv->problem && csv->field_count != csv->column_count)
         csv->problem = "the number of fields differs from the header's";
     return csv->problem ? CSV_BROKEN : CSV_ROW;
