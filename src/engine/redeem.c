@@ -262,18 +262,17 @@ take_points(struct evaluation *e, const struct wish *wish, amount points)
 {
     const struct rate *worth = &wish->currency->worth;
     amount money = round_saturated(points, worth->num, worth->den, ROUND_DOWN);
-    amount *line_points = arena_array(e->arena, amount, wish->count);
+    const amount *line_points = e->part; /* one point for one step of money: the same shares */
     amount rest;
 
     assert(e->mode == EVALUATE_FACT ||
            i64_compare_products(points, worth->num, money, worth->den) == 0);
-    if (line_points == NULL) {
-        e->no_memory = true;
-        return;
-    }
     spread_payment(e, money, wish->count);
-    spread_amount(SPREAD_LARGEST_REMAINDER, points, e->part, NULL, wish->count, line_points, &rest,
-                  e->arena);
+    if (points != money) {
+        spread_amount(SPREAD_LARGEST_REMAINDER, points, e->part, NULL, wish->count, e->room, &rest,
+                      e->arena);
+        line_points = e->room;
+    }
     for (uint32_t i = 0; i < wish->count; i++) {
         e->decision->line[e->match[i]].points += e->part[i];
         evaluation_effect(e, (struct effect){ .kind = EFFECT_POINTS,

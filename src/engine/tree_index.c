@@ -101,7 +101,7 @@ text_at(const struct condition *key, uint32_t at)
 
 /*
  * The next key of a rule from condition `at` on, within `root`; false at its end. Start at the
- * root, go on behind the last key: what is passed over is `any` and `not`, under which nothing need hold.
+ * root, go on behind the last key. Passed over are `any` and `not`: nothing under them need hold.
  */
 static bool
 next_key(const struct plan *plan, int32_t root, uint32_t *at)
