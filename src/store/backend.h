@@ -19,6 +19,13 @@ enum role {
     ROLE_CHECKPOINTER, /* moves the log into the file */
 };
 
+/* How much of the log goes into the file. */
+enum checkpoint {
+    CHECKPOINT_SOME,  /* what nobody reads any more; anybody may go on meanwhile */
+    CHECKPOINT_ALL,   /* everything, and the log begins anew; nobody else may read (the writer's) */
+    CHECKPOINT_SHORT, /* the same, and its file is cut */
+};
+
 /* One statement to run: where, what, with which parameters; and what came back. */
 struct query {
     enum table table;
@@ -66,11 +73,8 @@ struct backend_type {
 
     /* Bytes of the log that is not yet in the file. Writer only. */
     uint64_t (*log_bytes)(struct backend *backend);
-    /*
-     * Move what can be moved. `truncate` (writer, nobody else reading): all of it, and cut the log.
-     * CODE_BUSY: somebody reads. CODE_UNKNOWN as in commit().
-     */
-    enum code (*checkpoint)(struct backend *backend, bool truncate, struct err *err);
+    /* CODE_BUSY: somebody reads what should go. CODE_UNKNOWN as in commit(). */
+    enum code (*checkpoint)(struct backend *backend, enum checkpoint mode, struct err *err);
 
     enum code (*backup_begin)(struct backend *writer, const char *path, struct backup **backup,
                               struct err *err);

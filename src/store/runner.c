@@ -11,9 +11,9 @@
  * Tests:     tests/contract/test_store.c, tests/unit/store/test_gate.c, test_batch.c
  *
  * Batches form by themselves: while one is being committed the next gathers. Nobody sleeps to make
- * one larger. The log is moved into the file in the background each time it has grown by an eighth
- * of its cap; at the cap the writer closes the gate, moves the rest itself, cuts the log and opens
- * again.
+ * one larger. The log is moved into the file in the background each time it has grown by a quarter
+ * of its cap; at the cap the writer closes the gate, moves the rest itself, begins the log anew and
+ * opens again.
  */
 #include "store/runner.h"
 
@@ -35,6 +35,7 @@ enum {
     low_slice_us = 20 * 1000, /* a transaction takes no more of the low ones after that */
     read_us_max = 50 * 1000,  /* a read that is older gives way to the gate */
     checkpoint_idle_ms = 1000,
+    log_parts = 4, /* of its cap: after each the log is moved in the background */
 };
 
 struct reader {
@@ -234,14 +235,14 @@ note_log(struct store *store)
     pthread_mutex_lock(&store->gate_lock);
     if (bytes < store->log_moved)
         store->log_moved = 0; /* SQLite began the log anew */
-    if (bytes - store->log_moved >= store->wal_cap / 8 && !store->checkpoint_wanted) {
+    if (bytes - store->log_moved >= store->wal_cap / log_parts && !store->checkpoint_wanted) {
         store->checkpoint_wanted = true;
         pthread_cond_signal(&store->log_call);
     }
     pthread_mutex_unlock(&store->gate_lock);
 }
 
-/* At the cap: everybody out, cut the log, open again. */
+/* At the cap: everybody out, begin the log anew, open again. */
 static void
 keep_log_short(struct store *store)
 {
@@ -252,14 +253,16 @@ keep_log_short(struct store *store)
         return;
     if (!store->options.inline_runner)
         gate_close(store);
-    enum code rc = store->writer->type->checkpoint(store->writer, true, &err);
+    /* The file is kept: writing over it is cheaper than making it grow. */
+    enum checkpoint mode = bytes < 2 * store->wal_cap ? CHECKPOINT_ALL : CHECKPOINT_SHORT;
+    enum code rc = store->writer->type->checkpoint(store->writer, mode, &err);
     if (!store->options.inline_runner)
         gate_open(store, rc == OK);
     add(&store->gate_closings, 1);
     if (rc == CODE_UNKNOWN)
         die(store, &err);
     /* Another program reads the file, or the disk is full: not again before the log has grown. */
-    store->gate_retry = rc == OK ? 0 : bytes + store->wal_cap / 8;
+    store->gate_retry = rc == OK ? 0 : bytes + store->wal_cap / log_parts;
     note_log(store);
 }
 
@@ -294,7 +297,8 @@ checkpoint_main(void *context)
         store->checkpointing = true;
         pthread_mutex_unlock(&store->gate_lock);
         struct err err = { .code = OK };
-        enum code rc = store->checkpointer->type->checkpoint(store->checkpointer, false, &err);
+        enum code rc = store->checkpointer->type->checkpoint(store->checkpointer, CHECKPOINT_SOME,
+                                                             &err);
         if (rc == CODE_UNKNOWN)
             die(store, &err);
         pthread_mutex_lock(&store->gate_lock);
@@ -616,6 +620,12 @@ store_backup(struct store *store, const char *path, struct err *err)
         pthread_cond_wait(&store->copied, &store->call_lock);
     pthread_mutex_unlock(&store->call_lock);
     return job.code;
+}
+
+struct backend *
+store_inline_writer(struct store *store)
+{
+    return store->options.inline_runner && !store->draining ? store->writer : NULL;
 }
 
 void

@@ -25,4 +25,7 @@ void ground_free(struct ground *ground);
 KOP_MUST_CHECK enum code store_start(const struct store_options *options, struct ground *ground,
                                      struct backend *writer, struct store **store, struct err *err);
 
+/* The writer's connection of a store without threads; NULL where a thread has it. */
+struct backend *store_inline_writer(struct store *store);
+
 #endif

@@ -54,7 +54,7 @@ enum code sqlite_run(struct backend *backend, struct query *query, uint32_t coun
 
 /* sqlite_keep.c */
 uint64_t sqlite_log_bytes(struct backend *backend);
-enum code sqlite_checkpoint(struct backend *backend, bool truncate, struct err *err);
+enum code sqlite_checkpoint(struct backend *backend, enum checkpoint mode, struct err *err);
 enum code sqlite_backup_begin(struct backend *writer, const char *path, struct backup **backup,
                               struct err *err);
 enum code sqlite_backup_step(struct backup *backup, bool *done, struct err *err);

@@ -28,15 +28,16 @@ sqlite_log_bytes(struct backend *backend)
 }
 
 enum code
-sqlite_checkpoint(struct backend *backend, bool truncate, struct err *err)
+sqlite_checkpoint(struct backend *backend, enum checkpoint mode, struct err *err)
 {
+    static const int modes[] = { SQLITE_CHECKPOINT_PASSIVE, SQLITE_CHECKPOINT_RESTART,
+                                 SQLITE_CHECKPOINT_TRUNCATE };
     struct sqlite *sqlite = sqlite_of(backend);
-    int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 
-    int rc = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, mode, NULL, NULL);
+    int rc = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, modes[mode], NULL, NULL);
     if (rc != SQLITE_OK)
         return sqlite_fail_hard(sqlite, rc, "checkpoint", err);
-    if (truncate)
+    if (mode != CHECKPOINT_SOME)
         sqlite->log_pages = 0;
     return OK;
 }
@@ -218,7 +219,7 @@ sqlite_bulk(struct backend *writer, bool begin, struct err *err)
         return err_set(err, CODE_CONFLICT, "bulk loading is for an empty book");
     rc = mark_bulk(sqlite, true, err);
     if (rc == OK)
-        rc = sqlite_checkpoint(writer, true, err);
+        rc = sqlite_checkpoint(writer, CHECKPOINT_SHORT, err);
     if (rc == OK)
         rc = sqlite_execute(sqlite, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
     return rc;

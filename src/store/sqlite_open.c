@@ -10,6 +10,7 @@
 #include "store/sqlite.h"
 
 #include "store/migrate.h"
+#include "store/tx.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -258,6 +259,24 @@ make_file(const char *path, bool create, struct err *err)
     return OK;
 }
 
+/* A bulk load that was cut short leaves this row (sqlite_keep.c), and rows that nobody checked. */
+static enum code
+refuse_unfinished(struct sqlite *sqlite, struct err *err)
+{
+    _Alignas(16) char memory[1024];
+    struct arena arena;
+    struct cell key = { .text = TEXT("bulk_load") };
+    struct query query;
+
+    arena_init_fixed(&arena, memory, sizeof memory);
+    enum code rc = backend_run_one(&sqlite->backend, TABLE_meta, VERB_GET, &key, &arena, &query,
+                                   err);
+    if (rc == OK && query.row_count > 0)
+        rc = err_set(err, CODE_CORRUPT,
+                     "an import into it was cut short: remove the file and import again");
+    return rc;
+}
+
 /* Mark a new file as ours, bring the schema up, and begin with an empty log. */
 static enum code
 prepare_book(struct sqlite *sqlite, bool create, struct err *err)
@@ -276,7 +295,9 @@ prepare_book(struct sqlite *sqlite, bool create, struct err *err)
     const struct migration *step = migrations(&count);
     rc = migrate(&sqlite->backend, step, count, create, err);
     if (rc == OK)
-        rc = sqlite_checkpoint(&sqlite->backend, true, err);
+        rc = refuse_unfinished(sqlite, err);
+    if (rc == OK)
+        rc = sqlite_checkpoint(&sqlite->backend, CHECKPOINT_SHORT, err);
     /* Somebody else reads the file just now: the log is cut later. */
     return rc == CODE_BUSY ? OK : rc;
 }
@@ -287,6 +308,8 @@ sqlite_open(const struct store_options *options, const struct schema *schema,
 {
     struct sqlite *sqlite;
 
+    /* Nobody asks for SQLite's count of memory; without it there is no lock around each malloc. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (options->path == NULL || options->path[0] == '\0')
         return err_set(err, CODE_USAGE, "a store on SQLite needs the path of its file");
     enum code rc = make_file(options->path, options->create, err);
