@@ -8,6 +8,7 @@
  */
 #include "engine/plan.h"
 #include "engine/trace.h"
+#include "documents.h"
 #include "host.h"
 
 #include <dirent.h>
@@ -26,7 +27,7 @@ enum { words_max = 64, rules_max = 64, expects_max = 64, lines_max = 64, word_ca
 struct test_case {
     const char *file;
     int number; /* of its first line in the file */
-    char name[200];
+    char name[200], programme[200];
     char rules[16384], combination[1024], redemption[1024], arithmetic[512];
     struct event event;
     struct line line[lines_max];
@@ -107,6 +108,18 @@ compile(struct test_case *c)
     struct plan *plan = NULL;
     struct err err;
 
+    unsigned char tzif[256];
+    struct text zone = { (const char *)tzif, (uint32_t)document_tzif(tzif, sizeof(tzif)) };
+
+    if (c->programme[0] != '\0') { /* a whole document: nothing is added */
+        size_t size;
+        char *text = document_read(c->programme, &size);
+        if (plan_compile(c->arena, (struct text){ text, (uint32_t)size }, zone, 1, &plan, &problems,
+                         &err) != OK)
+            bad(c, "the programme does not compile", c->programme);
+        free(text);
+        return plan;
+    }
     snprintf(
         document, sizeof(document), "%s\"rules\":[%s]%s%s%s%s%s%s%s%s%s}", head, c->rules,
         c->combination[0] ? ",\"combination\":{" : "", c->combination, c->combination[0] ? "}" : "",
@@ -374,7 +387,9 @@ read_row(struct test_case *c, char *row)
             return;
         }
     }
-    if (strncmp(row, "combine ", 8) == 0)
+    if (strncmp(row, "programme ", 10) == 0)
+        snprintf(c->programme, sizeof(c->programme), "%s", row + 10);
+    else if (strncmp(row, "combine ", 8) == 0)
         append(c, c->combination, sizeof(c->combination), "%s", row + 8);
     else if (strncmp(row, "redemption ", 11) == 0)
         append(c, c->redemption, sizeof(c->redemption), "%s", row + 11);
