@@ -4,7 +4,7 @@
  * Owns:      struct rule, discount_terms and earn_terms; the kinds of event that a plan knows.
  * Must not:  arrange rules (compile_tree.c does).
  * Invariant: a rule has exactly one effect, that of its scope, with values in range.
- * Tests:     tests/unit/engine/test_compile.c, tests/tables/programme/
+ * Tests:     tests/unit/engine/test_compile.c, test_plan.c, tests/tables/programme/
  */
 #include "engine/compile.h"
 

@@ -4,7 +4,7 @@
  * Owns:      the sections of a document that stand beside currencies and rules.
  * Must not:  look at rules.
  * Invariant: a redemption's step is whole money; quanta are positive.
- * Tests:     tests/unit/engine/test_compile.c, tests/tables/programme/
+ * Tests:     tests/unit/engine/test_compile.c, test_plan.c, tests/tables/programme/
  */
 #include "engine/compile.h"
 

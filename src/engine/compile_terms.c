@@ -4,7 +4,7 @@
  * Owns:      everything of a document but rules, conditions and the combination tree.
  * Must not:  look at rules.
  * Invariant: arrays in struct terms are in order of `no`, each no and code once.
- * Tests:     tests/unit/engine/test_compile.c, tests/tables/programme/
+ * Tests:     tests/unit/engine/test_compile.c, test_plan.c, tests/tables/programme/
  */
 #include "engine/compile.h"
 

@@ -6,7 +6,7 @@
  * Invariant: every rule stands in exactly one group; a tree holds the rules of its kind only, and
  *            no group that has none.
  * Cost:      O(n log n) for n rules and groups, once; O(n) for each kind of event.
- * Tests:     tests/unit/engine/test_compile.c, tests/tables/programme/
+ * Tests:     tests/unit/engine/test_compile.c, test_plan.c, tests/tables/programme/
  */
 #include "engine/compile.h"
 

@@ -4,7 +4,7 @@
  * Owns:      plan_*() of engine.h but for compiling.
  * Must not:  change a plan.
  * Invariant: what keeps its number keeps its meaning from version to version.
- * Tests:     tests/unit/engine/test_compile.c
+ * Tests:     tests/unit/engine/test_plan.c
  */
 #include "engine/compile.h"
 

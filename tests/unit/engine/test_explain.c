@@ -440,6 +440,41 @@ static void the_trace_as_json(void **state)
     arena_release(&arena);
 }
 
+/* The figures of a failure are English in both languages: programs read them. */
+static void json_of_failures(void **state)
+{
+    static const char *const wanted[] = {
+        "{'kind':'failed','rule':'pay','line':0,'needed':'line.discounted = false','found':'true',"
+        "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, на деле да'}",
+        "{'kind':'failed','rule':'pay','line':0,'needed':'line.discounted = false',"
+        "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, "
+        "но значение неизвестно'}",
+    };
+    struct arena arena;
+    (void)state;
+    begin(&arena);
+    struct plan *plan = compile_file(&arena, "tests/tables/programme/base.json");
+    int32_t rule = plan_rule_by_code(plan, TEXT("pay"));
+    for (int i = 0; i < 2; i++) {
+        struct trace_item item = { .kind = TRACE_FAILED, .rule = rule, .line = 0,
+                                   .condition = plan->rule[rule].lines, .actual = 1,
+                                   .mode = i == 0 ? ACTUAL_NUMBER : ACTUAL_MISSING };
+        struct decision decision = { .trace = &item, .trace_count = 1, .trace_cap = 1 };
+        struct json_writer writer;
+        struct page page = { 0 };
+        struct buf buf;
+        buf_init(&buf, &arena, 64);
+        json_write_init(&writer, &buf);
+        explain_json(plan, &decision, true, &writer);
+        page_add(&page, "[%s", "");
+        page_add_json(&page, wanted[i]);
+        page_add_json(&page, "]");
+        assert_words(&buf, page.text);
+        free(page.text);
+    }
+    arena_release(&arena);
+}
+
 static void json_of_every_kind(void **state)
 {
     static struct trace_item items[] = {
@@ -455,7 +490,7 @@ static void json_of_every_kind(void **state)
           .result = 5000, .num = 1, .den = 2, .quantum = 10, .condition = -1 },
         { .kind = TRACE_FAILED, .rule = 1, .line = -1, .condition = -1, .actual = 0 },
         { .kind = TRACE_FIRED, .rule = 5, .line = -1, .currency = 1, .base = 35000, .result = 3,
-          .num = 1, .den = 10000, .condition = -1, .count = 2 },
+          .num = 1, .den = 10000, .condition = -1, .count = 1 },
     };
     static const char *const wanted[] = {
         "{'kind':'displaced','rule':'bread','line':4,'base':'50.00','result':'5.00',"
@@ -468,7 +503,7 @@ static void json_of_every_kind(void **state)
         "{'kind':'limit','currency':'bonus','base':'100.00','result':'50.00',"
         "'percent':'50.000000','step':'0.10',",
         "{'kind':'failed','rule':'bread','found':'1970-01-01T00:00:00Z',",
-        "{'kind':'fired','rule':'stars','currency':'star','base':'350.00','result':'3','lines':2,",
+        "{'kind':'fired','rule':'stars','currency':'star','base':'350.00','result':'3','lines':1,",
     };
     struct arena arena;
     (void)state;
@@ -498,7 +533,8 @@ int main(void)
         cmocka_unit_test(conditions_in_words), cmocka_unit_test(groups_in_words),
         cmocka_unit_test(awn_is_told),         cmocka_unit_test(a_promo_code_is_told),
         cmocka_unit_test(every_kind_in_words), cmocka_unit_test(failures_in_words),
-        cmocka_unit_test(the_trace_as_json),   cmocka_unit_test(json_of_every_kind),
+        cmocka_unit_test(the_trace_as_json),   cmocka_unit_test(json_of_failures),
+        cmocka_unit_test(json_of_every_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
