@@ -462,6 +462,69 @@ test_spoilt_row(void **state)
     stream_free(&stream);
 }
 
+/* Lists of the row in another order, and parts that are nothing. */
+static void
+test_order_in_row(void **state)
+{
+    struct world world;
+    struct owner owner;
+    struct take *take;
+    uint32_t count, no;
+    unix_ms day = day_of(2025, 3, 1);
+    int64_t add[counters_per_programme_max] = { 100, 0, 600, 0 };
+
+    (void)state;
+    world_init(&world);
+    struct ledger *ledger = world_begin(&world, day);
+    ledger_earn_life(ledger, MOVEMENT_OPEN, 1, 100, day, 0, rule_none, day, TIME_NONE);
+    for (uint64_t id = 5; id < 8; id++) {
+        assert_int_equal(ledger_plan_take(ledger->owner, 1, 9, ledger->arena, &take, &count), 0);
+        assert_int_equal(ledger_hold(ledger, id, day + DAY_MS, take, count), OUTCOME_DONE);
+    }
+    ledger_count(ledger, day, add);
+    ledger_level(ledger, day);
+    world_end(&world);
+    assert_null(world_audit(&world, &no));
+    for (int how = 0; how < 6; how++) {
+        world_load(&world, &world.arena, &owner);
+        struct hold first = owner.hold[0];
+        struct level_state level = owner.level[0];
+        switch (how) {
+        case 0:
+            owner.hold[0] = owner.hold[1];
+            owner.hold[1] = first;
+            break;
+        case 1: /* one hold as two of one number */
+            first.take_count = 0;
+            owner.hold[1] = owner.hold[0];
+            owner.hold[0] = first;
+            break;
+        case 2:
+            owner.level[0] = owner.level[1];
+            owner.level[1] = level;
+            break;
+        case 3:
+            owner.level[1] = level;
+            break;
+        case 4:
+            owner.level[0].ladder_no = 0;
+            break;
+        default: /* a part of nothing beside the true one */
+            take = arena_array(&world.arena, struct take, 2);
+            take[0] = take[1] = first.take[0];
+            take[0].points = 0;
+            owner.hold[0].take = take;
+            owner.hold[0].take_count = 2;
+        }
+        const char *wrong = world_audit_of(&world, world.movement, world.movement_count, &owner,
+                                           &no);
+        if (!wrong)
+            fail_msg("way %d was not found", how);
+        assert_int_equal(no, 0);
+    }
+    world_free(&world);
+}
+
 /* The row says how many movements there must be. */
 static void
 test_cut_and_longer(void **state)
@@ -799,7 +862,8 @@ main(void)
         cmocka_unit_test(test_every_kind_is_there), cmocka_unit_test(test_missing_doubled_swapped),
         cmocka_unit_test(test_spoilt_fields),       cmocka_unit_test(test_spoilt_row),
         cmocka_unit_test(test_sentences),           cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_cut_and_longer),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_order_in_row),        cmocka_unit_test(test_cut_and_longer),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

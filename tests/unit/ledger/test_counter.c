@@ -248,6 +248,36 @@ test_met_at_equality(void **state)
     world_free(&world);
 }
 
+/* Levels stand in the order of ladders, whichever was reached first. */
+static void
+test_order_of_ladders(void **state)
+{
+    struct world world;
+    unix_ms day = day_of(2025, 3, 1);
+    int64_t add[counters_per_programme_max] = { 0, 0, 600, 0 };
+
+    (void)state;
+    world_init(&world);
+    world.ladder[0].level[0].from = 100;
+    struct ledger *ledger = world_begin(&world, day);
+    ledger_count(ledger, day, add);
+    ledger_level(ledger, day);
+    world_end(&world);
+    assert_int_equal(world.owner.level_count, 1);
+    assert_int_equal(world.owner.level[0].ladder_no, 2);
+    add[0] = 100;
+    ledger = world_begin(&world, day + 1);
+    ledger_count(ledger, day + 1, add);
+    ledger_level(ledger, day + 1);
+    world_end(&world);
+    assert_int_equal(world.owner.level_count, 2);
+    assert_int_equal(world.owner.level[0].ladder_no, 1);
+    assert_true(world.owner.level[0].since == day + 1);
+    assert_int_equal(world.owner.level[1].ladder_no, 2);
+    assert_int_equal(world.owner.level[1].level, 2);
+    world_free(&world);
+}
+
 static void
 test_view(void **state)
 {
@@ -288,11 +318,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_for_ever),      cmocka_unit_test(test_month),
-        cmocka_unit_test(test_month_of_zone), cmocka_unit_test(test_rolling),
-        cmocka_unit_test(test_rolling_twice), cmocka_unit_test(test_range),
-        cmocka_unit_test(test_levels),        cmocka_unit_test(test_met_at_equality),
-        cmocka_unit_test(test_view),
+        cmocka_unit_test(test_for_ever),         cmocka_unit_test(test_month),
+        cmocka_unit_test(test_month_of_zone),    cmocka_unit_test(test_rolling),
+        cmocka_unit_test(test_rolling_twice),    cmocka_unit_test(test_range),
+        cmocka_unit_test(test_levels),           cmocka_unit_test(test_met_at_equality),
+        cmocka_unit_test(test_order_of_ladders), cmocka_unit_test(test_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

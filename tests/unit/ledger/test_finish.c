@@ -153,6 +153,39 @@ test_grace_in_overflow(void **state)
     assert_int_equal(world.changes.lot_put_count, 1);
     assert_int_equal(world.changes.lot_put[0].lot_no, part.lot_no);
     assert_true(world.changes.lot_put[0].graced);
+
+    /* Many at once, in no order of number; of the others some are closed and do go. */
+    world_free(&world);
+    world_init(&world);
+    world.currency[0].grace_days = 30;
+    for (int i = 0; i < 40; i++)
+        add_lot(&world, 10, 10 + i * 7 % 40);
+    ledger = world_begin(&world, begin);
+    assert_int_equal(ledger_plan_take(ledger->owner, 1, 400, ledger->arena, &take, &count), 0);
+    assert_int_equal(count, 40);
+    assert_int_equal(ledger_hold(ledger, 5, begin + 90 * DAY_MS, take, count), OUTCOME_DONE);
+    for (int i = 0; i < 40; i++) {
+        take[i].points = 4;
+        ledger_spend(ledger, &take[i], 1, 5);
+    }
+    world_end(&world);
+    assert_int_equal(world.overflow_count, 24);
+    struct take old[40];
+    for (int i = 0; i < 40; i++) {
+        old[i] = world.owner.hold[0].take[i];
+        old[i].points = 4;
+    }
+    ledger = world_begin(&world, begin + 60 * DAY_MS);
+    for (int i = 0; i < 40; i++)
+        if (i % 3 == 0) { /* prolonged, behind all others */
+            ledger_restore(ledger, &old[i], 2, 1);
+        } else if (i % 3 == 1) { /* closed */
+            old[i].points = 6;
+            ledger_spend(ledger, &old[i], 1, 5);
+        }
+    world_end(&world);
+    assert_int_equal(world.owner.lot_count, 27);
+    assert_int_equal(world.overflow_count, 11);
     world_free(&world);
 }
 
