@@ -115,6 +115,11 @@ next_character(const char **at, const char *end)
 {
     static const unsigned char lead_bits[5] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
     const unsigned char *byte = (const unsigned char *)*at;
+
+    if (*byte < 0x80) {
+        (*at)++;
+        return *byte;
+    }
     uint32_t step = text_utf8_step(*at, end);
 
     if (step == 0) {

@@ -13,11 +13,33 @@
 
 /* ---- values ---- */
 
+/* Most texts are codes: short, and nothing in them needs an escape. */
+static bool
+put_plain(struct buf *buf, struct text value)
+{
+    char *at = buf->ptr + buf->len;
+
+    if ((size_t)value.len + 2 > buf->cap - buf->len)
+        return false;
+    *at++ = '"';
+    for (uint32_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+            return false; /* what was written lies behind the end */
+        *at++ = (char)c;
+    }
+    *at++ = '"';
+    buf->len += (size_t)value.len + 2;
+    return true;
+}
+
 void
 put_text(struct rendering *r, struct text value)
 {
     struct json_writer writer;
 
+    if (put_plain(r->buf, value))
+        return;
     json_write_init(&writer, r->buf);
     json_text(&writer, value);
 }
@@ -36,12 +58,42 @@ put_whole(struct rendering *r, int64_t value)
     buf_add_i64(r->buf, value);
 }
 
+/*
+ * decimal_format() in quotes, written backwards in one piece: an answer is mostly amounts. Where
+ * there is little room, or the amount is negative, the ordinary way.
+ */
 void
 put_amount(struct rendering *r, amount value, int scale)
 {
-    PUT(r, "\"");
-    decimal_format(r->buf, value, scale);
-    PUT(r, "\"");
+    enum { amount_bytes_max = 24 }; /* 19 digits, a point, a zero before it, two quotes */
+    struct buf *buf = r->buf;
+    char piece[amount_bytes_max];
+    uint32_t at = amount_bytes_max;
+
+    assert(scale >= 0);
+    assert(scale <= 9);
+    if (value < 0 || buf->cap - buf->len < amount_bytes_max) {
+        put_bytes(buf, "\"", 1);
+        decimal_format(buf, value, scale);
+        put_bytes(buf, "\"", 1);
+        return;
+    }
+    uint64_t rest = (uint64_t)value;
+    piece[--at] = '"';
+    for (int i = 0; i < scale; i++) {
+        piece[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (scale > 0)
+        piece[--at] = '.';
+    do {
+        piece[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    piece[--at] = '"';
+    assert(at <= amount_bytes_max);
+    memcpy(buf->ptr + buf->len, piece + at, amount_bytes_max - at);
+    buf->len += amount_bytes_max - at;
 }
 
 void

@@ -2,13 +2,14 @@
  * render_parts.h - pieces that answers share, written straight into the buffer.
  *
  * Owns:      struct rendering, and the form of lines, totals, earnings, redemptions, balances.
- * Must not:  be included outside service/render*.c.
+ * Must not:  be included outside service/render*.c (and their test).
  * Invariant: each function writes exactly one JSON value, or one member with its key and the comma
  *            before it where its name ends with _member.
  */
 #ifndef KOP_SERVICE_RENDER_PARTS_H
 #define KOP_SERVICE_RENDER_PARTS_H
 
+#include "base/mem.h"
 #include "service/render.h"
 
 struct rendering {
@@ -19,8 +20,20 @@ struct rendering {
     bool russian; /* in which language */
 };
 
+/* Bytes as they stand; of a constant size this is a few moves. */
+static inline void
+put_bytes(struct buf *buf, const char *bytes, size_t size)
+{
+    if (size > buf->cap - buf->len) {
+        buf_add(buf, bytes, size);
+        return;
+    }
+    memcpy(buf->ptr + buf->len, bytes, size);
+    buf->len += size;
+}
+
 /* A literal, as it stands. */
-#define PUT(r, literal) buf_add((r)->buf, literal, sizeof(literal) - 1)
+#define PUT(r, literal) put_bytes((r)->buf, literal, sizeof(literal) - 1)
 
 void put_text(struct rendering *r, struct text value);      /* a JSON string */
 void put_id(struct rendering *r, uint64_t id);              /* a string of digits */

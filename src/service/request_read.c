@@ -306,14 +306,15 @@ reading_element(struct reading *r, struct things *things)
 static bool
 is_printable(struct text text)
 {
-    for (uint32_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-        if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xa0)
-            return false;
+    const unsigned char *at = (const unsigned char *)text.ptr, *end = at + text.len;
+    bool control = false;
+
+    for (; at < end; at++) {
+        control |= *at < 0x20 || *at == 0x7f;
+        if (*at == 0xc2 && at + 1 < end && at[1] < 0xa0)
+            control = true;
     }
-    return true;
+    return !control;
 }
 
 bool

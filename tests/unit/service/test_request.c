@@ -438,8 +438,6 @@ the_others_are_read(void **state)
     struct refusal refusal;
     struct return_body back;
     struct enrol_body enrol;
-    struct evaluate_body evaluate;
-    struct member_view view;
     struct opening_body opening;
     struct version_body version;
     char *text;
@@ -469,6 +467,31 @@ the_others_are_read(void **state)
     assert_true(enrol.consent);
     free(text);
 
+    text = read_file(TABLES "/good/opening.json");
+    assert_true(opening_body_read(text_of(text), arena, &opening, &refusal));
+    assert_text(opening.points, "120.50");
+    assert_true(opening.has_at);
+    free(text);
+    text = read_file(TABLES "/good/version.json");
+    assert_true(version_body_read(text_of(text), arena, &version, &refusal));
+    assert_text(version.document, "{\"format\": 1, \"id\": \"shop\"}");
+    assert_true(version.has_in_force_from);
+    free(text);
+    fixture_close(&fixture);
+}
+
+static void
+an_evaluation_is_read(void **state)
+{
+    struct fixture fixture;
+    struct refusal refusal;
+    struct evaluate_body evaluate;
+    struct member_view view;
+    char *text;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct arena *arena = &fixture.request;
     text = read_file(TABLES "/good/evaluate.json");
     assert_true(evaluate_body_read(text_of(text), arena, &evaluate, &refusal));
     assert_text(evaluate.document, "{\"format\": 1}");
@@ -492,17 +515,6 @@ the_others_are_read(void **state)
     assert_true(evaluate_member_read(TEXT("{\"known\":false}"), fixture.plan, arena, &view,
                                      &refusal));
     assert_false(view.known);
-
-    text = read_file(TABLES "/good/opening.json");
-    assert_true(opening_body_read(text_of(text), arena, &opening, &refusal));
-    assert_text(opening.points, "120.50");
-    assert_true(opening.has_at);
-    free(text);
-    text = read_file(TABLES "/good/version.json");
-    assert_true(version_body_read(text_of(text), arena, &version, &refusal));
-    assert_text(version.document, "{\"format\": 1, \"id\": \"shop\"}");
-    assert_true(version.has_in_force_from);
-    free(text);
     fixture_close(&fixture);
 }
 
@@ -660,7 +672,8 @@ no_card_number_gets_in(void **state)
             arena_reset(&fixture.request);
             assert_false(
                 kind->read((struct text){ body, (uint32_t)size }, &fixture, &refusal));
-            assert_null(memmem(refusal.detail.ptr, refusal.detail.len, digits + 8, 4));
+            assert_true(refusal.detail.len == 0 ||
+                        memmem(refusal.detail.ptr, refusal.detail.len, digits + 8, 4) == NULL);
             free(body);
             tried++;
         }
@@ -759,6 +772,7 @@ main(void)
         cmocka_unit_test(a_purchase_is_read),
         cmocka_unit_test(other_forms_are_read),
         cmocka_unit_test(the_others_are_read),
+        cmocka_unit_test(an_evaluation_is_read),
         cmocka_unit_test(the_programme_is_found),
         cmocka_unit_test(each_value_of_each_type),
         cmocka_unit_test(whole_bodies),
