@@ -89,7 +89,8 @@ struct trace_item {
 struct decision {
     enum outcome outcome;
     struct text culprit;   /* JSON pointer in the request, when not DONE; may be empty */
-    amount limit;          /* REDEEM_OVER_LIMIT, NOT_ENOUGH, MONEY_TOO_LITTLE: what is allowed */
+    amount limit;          /* REDEEM_OVER_LIMIT, NOT_ENOUGH, MONEY_TOO_LITTLE, PAYMENT_TOO_LARGE,
+                            * CODE_NOT_CONFIRMED: what is allowed; REDEEM_STEP: the step */
     uint8_t limit_currency; /* that `limit` counts; 0: money */
     uint32_t line_count;
     struct line_result *line;

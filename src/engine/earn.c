@@ -204,11 +204,10 @@ book(struct evaluation *e, struct found *found)
     for (uint32_t f = 0; f < found->count; f++) {
         const struct firing *firing = &found->item[f];
         uint8_t currency = e->plan->rule[firing->rule].earn.currency;
-        decision->earning[decision->earning_count++] = (struct earning){
-            .rule = firing->rule,
-            .currency = currency,
-            .points = firing->result,
-        };
+        struct earning *earning = &decision->earning[decision->earning_count++];
+        earning->rule = firing->rule;
+        earning->currency = currency;
+        earning->points = firing->result;
         for (uint32_t i = firing->share; i < firing->share + firing->share_count; i++)
             evaluation_effect(e, (struct effect){ .kind = EFFECT_EARN,
                                                   .line = found->share[i].line,

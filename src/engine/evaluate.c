@@ -44,7 +44,14 @@ evaluation_effect(struct evaluation *e, struct effect effect)
         decision->effect = item;
         decision->effect_cap = cap;
     }
-    decision->effect[decision->effect_count++] = effect;
+    struct effect *slot = &decision->effect[decision->effect_count++];
+    slot->kind =
+        effect.kind; /* field by field: the padding stays 0, so decisions compare as bytes */
+    slot->line = effect.line;
+    slot->rule = effect.rule;
+    slot->currency = effect.currency;
+    slot->points = effect.points;
+    slot->money = effect.money;
 }
 
 bool

@@ -209,9 +209,11 @@ refuse_points(struct evaluation *e, enum outcome outcome, amount limit, const st
               const char *field)
 {
     bool of_request = outcome == OUTCOME_CODE_NOT_CONFIRMED;
+    enum outcome before = e->decision->outcome;
 
+    assert(limit >= 0);
     evaluation_refuse(e, outcome, limit, of_request ? NULL : "redeem", wish->index, field);
-    if (e->decision->outcome == outcome)
+    if (e->decision->outcome != before) /* else an earlier refusal stands, with its own limit */
         e->decision->limit_currency = wish->currency->no;
 }
 
@@ -282,11 +284,10 @@ take_points(struct evaluation *e, const struct wish *wish, amount points)
                                               .points = line_points[i],
                                               .money = e->part[i] });
     }
-    e->decision->redemption[e->decision->redemption_count++] = (struct redemption){
-        .currency = wish->currency->no,
-        .points = points,
-        .money = money,
-    };
+    struct redemption *paid = &e->decision->redemption[e->decision->redemption_count++];
+    paid->currency = wish->currency->no;
+    paid->points = points;
+    paid->money = money;
     struct trace_item *item = trace_next(e, TRACE_SPREAD, rule_none);
     if (item != NULL) {
         item->currency = wish->currency->no;

@@ -513,15 +513,21 @@ check_trace(struct test_case *c, const struct plan *plan, char **word, int count
         bad(c, is_absent ? "the trace has" : "the trace lacks", row);
 }
 
-/* OUTCOME [limit SMALLEST-STEPS] [at POINTER] */
+/* OUTCOME [limit SMALLEST-STEPS] [in CURRENCY] [at POINTER] */
 static void
-check_outcome(const struct test_case *c, char **word, int count, const struct decision *decision)
+check_outcome(const struct test_case *c, const struct plan *plan, char **word, int count,
+              const struct decision *decision)
 {
     if (strcmp(outcome_name(decision->outcome), word[0]) != 0)
         bad(c, "the outcome is", outcome_name(decision->outcome));
     for (int i = 1; i < count; i += 2) {
         if (strcmp(word[i], "limit") == 0) {
             check_amount(c, "limit", decision->limit, number(c, want(c, word, count, i + 1), 0));
+        } else if (strcmp(word[i], "in") == 0) {
+            if (!currency_is(c, plan, decision->limit_currency, want(c, word, count, i + 1)))
+                bad(c, "the limit does not count", word[i + 1]);
+        } else if (strcmp(word[i], "at") != 0) {
+            bad(c, "an outcome has no such word", word[i]);
         } else if (!text_equal(decision->culprit, text_of(want(c, word, count, i + 1)))) {
             bad(c, "the culprit is", text_c_string(c->arena, decision->culprit));
         }
@@ -595,7 +601,7 @@ run(struct test_case *c)
     if (code != OK && code != CODE_RANGE)
         bad(c, "evaluation fails", err.text);
     int count = split(c, c->expect[0], word);
-    check_outcome(c, word, count, &decision);
+    check_outcome(c, plan, word, count, &decision);
     for (uint32_t i = 1; i < c->expect_count; i++)
         check_row(c, plan, c->expect[i], &decision, &earnings);
     if (earnings < decision.earning_count && code == OK)
