@@ -22,7 +22,6 @@
 enum {
     application_id = 0x4b504c4b, /* "KPLK" in the file's header */
     busy_ms = 5000,
-    page_bytes = 4096,
     frame_header_bytes = 24,
     reader_cache_bytes = 8 << 20,
     writer_cache_bytes_default = 64 << 20,

@@ -38,17 +38,31 @@ verb_writes(enum verb verb)
     return verb == VERB_INSERT || verb == VERB_PUT || verb == VERB_ADVANCE || verb == VERB_DELETE;
 }
 
+/* Something is about to be written: may it? */
+static enum code
+note_write(struct tx *tx, enum table table, struct err *err)
+{
+    enum table_class class = shape_of(table)->class;
+
+    if (tx->op->access != ACCESS_WRITE)
+        return err_set(err, CODE_USAGE, "an operation that reads tried to write");
+    tx->wrote_owner = tx->wrote_owner || class == CLASS_OWNER;
+    tx->wrote_person = tx->wrote_person || class == CLASS_PERSON;
+    if (tx->wrote_owner && tx->wrote_person)
+        return err_set(err, CODE_USAGE, "an operation wrote both an owner and a person");
+    tx->wrote = true;
+    return OK;
+}
+
 enum code
 tx_run(struct tx *tx, struct query *query, uint32_t count, struct arena *arena, struct err *err)
 {
     if (tx->overdue != NULL && tx->overdue(tx->overdue_context))
         return err_set(err, CODE_BUSY, "the read took longer than it may, try again");
     for (uint32_t i = 0; i < count; i++) {
-        if (!verb_writes(query[i].verb))
-            continue;
-        if (tx->op->access != ACCESS_WRITE)
-            return err_set(err, CODE_USAGE, "an operation that reads tried to write");
-        tx->wrote = true;
+        enum code may = verb_writes(query[i].verb) ? note_write(tx, query[i].table, err) : OK;
+        if (may)
+            return may;
     }
     enum code rc = tx->backend->type->run(tx->backend, query, count, arena, err);
     /*
@@ -164,24 +178,48 @@ late_place(struct tx *tx, const unsigned char *key, int *order)
     return at;
 }
 
-enum code
-store_put_directory(struct tx *tx, const struct directory_row *row, struct err *err)
+static enum code
+keep_for_the_end(struct tx *tx, const struct directory_row *row, bool drop, struct err *err)
 {
     int order;
 
     if (tx->op->access != ACCESS_WRITE)
         return err_set(err, CODE_USAGE, "an operation that reads tried to write");
     struct late_row **at = late_place(tx, row->key, &order);
-    if (order == 0) {
-        (*at)->row = *row;
-        return OK;
+    if (order != 0) {
+        struct late_row *late = arena_new(tx->op->arena, struct late_row);
+        if (late == NULL)
+            return err_set(err, CODE_NO_MEMORY, "no memory for a directory row");
+        late->next = *at;
+        *at = late;
     }
-    struct late_row *late = arena_new(tx->op->arena, struct late_row);
-    if (late == NULL)
-        return err_set(err, CODE_NO_MEMORY, "no memory for a directory row");
-    *late = (struct late_row){ .row = *row, .next = *at };
-    *at = late;
+    (*at)->row = *row;
+    (*at)->drop = drop;
     return OK;
+}
+
+enum code
+store_put_directory(struct tx *tx, const struct directory_row *row, struct err *err)
+{
+    return keep_for_the_end(tx, row, false, err);
+}
+
+/* A row of the directory that came as a plain row. */
+static enum code
+keep_plain(struct tx *tx, const struct row *row, bool drop, struct err *err)
+{
+    struct directory_row directory = {
+        .owner_id = (uint64_t)row->cell[COL(directory, owner_id)].number,
+        .member_id = (uint64_t)row->cell[COL(directory, member_id)].number,
+        .kind = (enum key_kind)row->cell[COL(directory, kind)].number,
+        .state = (enum key_state)row->cell[COL(directory, state)].number,
+    };
+    struct text key = row->cell[COL(directory, key)].text;
+
+    if (key.len != directory_key_bytes)
+        return err_set(err, CODE_USAGE, "a directory key has %u bytes", (unsigned)key.len);
+    memcpy(directory.key, key.ptr, directory_key_bytes);
+    return keep_for_the_end(tx, &directory, drop, err);
 }
 
 enum code
@@ -196,7 +234,7 @@ store_find(struct tx *tx, struct text key, struct directory_row *row, bool *foun
     struct late_row **at = late_place(tx, (const unsigned char *)key.ptr, &order);
     if (order == 0) {
         *row = (*at)->row;
-        *found = true;
+        *found = !(*at)->drop;
         return OK;
     }
     struct cell param = piece(key);
@@ -232,7 +270,8 @@ tx_write_late(struct tx *tx, struct err *err)
             [COL(directory, kind)] = number(row->kind),
             [COL(directory, state)] = number(row->state),
         };
-        rc = tx_run_one(tx, TABLE_directory, VERB_PUT, param, NULL, &query, err);
+        enum verb verb = late->drop ? VERB_DELETE : VERB_PUT; /* the key is the first column */
+        rc = tx_run_one(tx, TABLE_directory, verb, param, NULL, &query, err);
     }
     if (rc == OK && tx->claims && tx->op->claim.len > 0) {
         struct cell param[] = {
@@ -299,6 +338,8 @@ store_put(struct tx *tx, enum table table, const struct row *row, struct err *er
 
     if (statement_of(tx, table, VERB_PUT) == NULL)
         return not_allowed(table, VERB_PUT, err);
+    if (table == TABLE_directory)
+        return keep_plain(tx, row, false, err);
     enum code rc = tx_run_one(tx, table, VERB_PUT, row->cell, NULL, &query, err);
     return rc ? err_wrap(err, "%s", shape_of(table)->name) : OK;
 }
@@ -311,6 +352,8 @@ store_delete(struct tx *tx, enum table table, const struct row *key, struct err 
 
     if (statement_of(tx, table, VERB_DELETE) == NULL)
         return not_allowed(table, VERB_DELETE, err);
+    if (table == TABLE_directory)
+        return keep_plain(tx, key, true, err);
     take_key(tx, table, key, param);
     enum code rc = tx_run_one(tx, table, VERB_DELETE, param, NULL, &query, err);
     return rc ? err_wrap(err, "%s", shape_of(table)->name) : OK;

@@ -14,13 +14,15 @@
 /* A directory row that waits for the end of its operation. */
 struct late_row {
     struct directory_row row;
+    bool drop; /* delete it instead */
     struct late_row *next;
 };
 
 struct tx {
     struct backend *backend;
     struct op *op;
-    bool wrote;            /* something went to the database: a failure must roll back */
+    bool wrote;                     /* something went to the database: a failure must roll back */
+    bool wrote_owner, wrote_person; /* never both in one transaction */
     bool broken;           /* a statement failed: the transaction cannot be trusted any more */
     struct late_row *late; /* in key order, each key once */
     bool claims;           /* store_write() ran, so the claim is to be written */

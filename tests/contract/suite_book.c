@@ -432,6 +432,76 @@ test_directory(void **state)
     job_free(job);
 }
 
+static struct row
+plain_key(const struct directory_row *row)
+{
+    return (struct row){ .cell = { { .text = { (const char *)row->key, directory_key_bytes } },
+                                   { .number = (int64_t)row->owner_id },
+                                   { .number = (int64_t)row->member_id },
+                                   { .number = row->kind },
+                                   { .number = row->state } } };
+}
+
+/* Keys can be put and dropped as plain rows; what waits for the end is seen at once. */
+static enum code
+drop_key_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct directory_row row = key_row("card", 5, 6, KEY_ACTIVE), found_row;
+    struct row plain = plain_key(&row);
+    bool found = true;
+
+    enum code rc = job->points == 0 ? store_put(tx, TABLE_directory, &plain, err)
+                                    : store_delete(tx, TABLE_directory, &plain, err);
+    if (rc == OK)
+        rc = store_find(tx, plain.cell[0].text, &found_row, &found, err);
+    if (rc == OK)
+        assert_int_equal(found, job->points == 0);
+    return rc;
+}
+
+static void
+test_keys_as_plain_rows(void **state)
+{
+    struct store *store = store_in(state);
+    struct directory_row row = key_row("card", 0, 0, 0);
+    for (int drop = 0; drop < 2; drop++) {
+        struct job *job = job_new(ACCESS_WRITE, drop_key_body);
+        job->points = drop;
+        assert_int_equal(job_do(store, job), OK);
+        job_free(job);
+        job = job_new(ACCESS_READ, look_body);
+        route_to(job, ROUTE_DIRECTORY, (struct text){ (char *)row.key, directory_key_bytes });
+        assert_int_equal(job_do(store, job), OK);
+        assert_int_equal(job->op.route[0].found, drop == 0);
+        assert_int_equal(job->op.route[0].owner_id, drop == 0 ? 5 : 0);
+        job_free(job);
+    }
+}
+
+/* A person and an owner lie in different places: no transaction may need both. */
+static enum code
+person_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct row row = { .cell = { { .number = 5 } } };
+    enum code rc = store_put(tx, TABLE_person, &row, err);
+    return rc || job->points == 0 ? rc : earn_body(tx, job, err);
+}
+
+static void
+test_person_apart_from_owner(void **state)
+{
+    struct store *store = store_in(state);
+    for (amount points = 0; points < 2; points++) {
+        struct job *job = job_new(ACCESS_WRITE, person_body);
+        job->owner_id = 7;
+        job->op_id = 9;
+        job->points = points;
+        assert_int_equal(job_do(store, job), points == 0 ? OK : CODE_USAGE);
+        job_free(job);
+    }
+    assert_int_equal(points_of(store, 7), -1);
+}
+
 static void
 test_claim_once(void **state)
 {
@@ -528,6 +598,8 @@ const struct contract contracts_of_book[] = {
     { "test_receipt_of_one_owner", test_receipt_of_one_owner },
     { "test_pool_with_cards", test_pool_with_cards },
     { "test_directory", test_directory },
+    { "test_keys_as_plain_rows", test_keys_as_plain_rows },
+    { "test_person_apart_from_owner", test_person_apart_from_owner },
     { "test_claim_once", test_claim_once },
     { "test_refusal_writes_nothing", test_refusal_writes_nothing },
     { "test_failure_writes_nothing", test_failure_writes_nothing },
