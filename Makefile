@@ -25,8 +25,8 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check test unit contract sim stories quick-stories bench demo asan tsan fuzz \
-        fuzz-programs wasm purity tidy format analyse selftest clean torture help FORCE
+.PHONY: all tests check test unit contract sim stories quick-stories kills kill-programs bench \
+        demo asan tsan fuzz fuzz-programs wasm purity tidy format analyse selftest clean torture help FORCE
 all:
 
 Q   := $(if $(V),,@)
@@ -177,7 +177,23 @@ $(foreach s,$(contract_sources) $(sim_sources) $(bench_sources),$(eval $(call pr
 $(foreach s,$(fuzz_sources),$(eval $(call program_rule,$s,\
     $(s:%.c=$(BUILD)/%),$(after_cli),$(LIBS),-fsanitize=fuzzer)))
 
-tests: $(unit_programs) $(contract_programs) $(sim_programs)
+# What drives the program from outside (tests/kill/, some stories) stands alone: it links nothing
+# of ours. point.so goes into the server's process and kills it at a named point.
+kill_programs := $(BUILD)/tests/kill/tills $(BUILD)/tests/kill/point.so
+
+$(BUILD)/tests/kill/tills: tests/kill/tills.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HOSTED_FLAGS) $(LDFLAGS) -o $@ $<
+
+$(BUILD)/tests/kill/point.so: tests/kill/point.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=c17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -shared -fPIC -o $@ $<
+
+kill-programs: $(kill_programs)
+
+tests: $(unit_programs) $(contract_programs) $(sim_programs) $(kill_programs)
 
 unit: $(unit_programs)
 	@tools/run -j$(JOBS) -l $(BUILD)/logs/unit $^
@@ -194,11 +210,15 @@ story_scripts := $(call only,$(shell find tests/stories -maxdepth 1 -type f -per
 hash := \#
 quick_scripts := $(if $(story_scripts),$(shell grep -l '^$(hash) quick' $(story_scripts)))
 
-stories: $(program)
+stories: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/stories -t 900 $(story_scripts)
 
-quick-stories: $(program)
+quick-stories: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/stories $(quick_scripts)
+
+# kill -9 under load: KILL_CYCLES of them (default 300), two books at once.
+kills: $(program) $(kill_programs)
+	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/kills -t 7200 tests/kill/cycles
 
 # ------------------------------------------------------------------------------------- variants
 asan:

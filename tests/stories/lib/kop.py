@@ -51,22 +51,32 @@ def run(*words, check=True):
 class Server:
     """`kopilka serve` on a port that the kernel chooses."""
 
-    def __init__(self, db, *options, scopes="till,read,members,admin", key=None):
-        self.db, self.options = db, options
+    def __init__(self, db, *options, scopes="till,read,members,admin", key=None, env=None):
+        self.db, self.options, self.env = db, options, env
         self.key = key or run("key", "--db", db, "--scopes", scopes).stdout.strip()
         self.process = None
         self.start()
 
-    def start(self):
-        self.process = subprocess.Popen(
-            [KOPILKA, "serve", "--db", self.db, "--port", "0", *self.options], cwd=ROOT,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    def launch(self, env=None):
+        """Start it; tell whether it listens. What it says as an error is in DB.errors."""
+        with open(self.db + ".errors", "ab") as errors:
+            self.process = subprocess.Popen(
+                [KOPILKA, "serve", "--db", self.db, "--port", "0", *self.options], cwd=ROOT,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+                env=dict(os.environ, **(env or self.env or {})))
         line = self.process.stdout.readline()
         if "listening" not in line:
-            raise RuntimeError(f"the server did not start: {line!r}")
+            return False
         self.port = int(line.rsplit(":", 1)[1])
+        return True
+
+    def start(self, env=None):
+        if not self.launch(env):
+            with open(self.db + ".errors", encoding="utf-8", errors="replace") as errors:
+                raise RuntimeError(f"the server did not start: {errors.read()}")
 
     def stop(self, how=signal.SIGTERM):
+        """End it; gives its status. One that has ended already is only waited for."""
         self.process.send_signal(how)
         status = self.process.wait(timeout=30)
         self.process.stdout.close()
