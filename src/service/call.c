@@ -382,12 +382,11 @@ work_submit(struct work *work, enum access access,
     }
 }
 
-enum code
-work_load(struct work *work, struct tx *tx, const struct needs *needs, struct err *err)
+void
+work_begin_step(struct work *work)
 {
     struct step *step = &work->step;
 
-    work->view = (struct view){0};
     step->arena = work->op.arena;
     step->now = work->now;
     step->tenant = work->tenant;
@@ -397,6 +396,13 @@ work_load(struct work *work, struct tx *tx, const struct needs *needs, struct er
     step->record = NULL;
     step->changes = (struct changes){0};
     memcpy(step->request_hash, work->request_hash, sizeof(step->request_hash));
+}
+
+enum code
+work_load(struct work *work, struct tx *tx, const struct needs *needs, struct err *err)
+{
+    work->view = (struct view){0};
+    work_begin_step(work);
     enum code rc = store_load(tx, needs, work->op.arena, &work->view, err);
     if (rc)
         return rc;

@@ -94,24 +94,81 @@ derive_key(const unsigned char master[32], const char *label, unsigned char out[
     hmac_sha256(&key, label, strlen(label), out);
 }
 
-enum code
-seal_bytes(const unsigned char key[32], const unsigned char nonce[seal_nonce_bytes],
-           const void *plain, size_t size, unsigned char *out, struct err *err)
+/* A context that seals with AES-256-GCM: made once, keyed as often as is wanted. */
+static EVP_CIPHER_CTX *
+new_context(void)
 {
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+    if (context && EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, NULL, NULL) == 1)
+        return context;
+    EVP_CIPHER_CTX_free(context);
+    return NULL;
+}
+
+static enum code
+seal_with(EVP_CIPHER_CTX *context, const unsigned char *key,
+          const unsigned char nonce[seal_nonce_bytes], const void *plain, size_t size,
+          unsigned char *out, struct err *err)
+{
     int length = 0, rest = 0;
     bool good = context && size <= INT32_MAX &&
-                EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+                EVP_EncryptInit_ex(context, NULL, NULL, key, nonce) == 1 &&
                 EVP_EncryptUpdate(context, out + seal_nonce_bytes, &length, plain, (int)size) == 1 &&
                 EVP_EncryptFinal_ex(context, out + seal_nonce_bytes + length, &rest) == 1 &&
                 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, seal_tag_bytes,
                                     out + seal_nonce_bytes + size) == 1;
 
-    EVP_CIPHER_CTX_free(context);
     if (!good)
         return err_set(err, CODE_NO_MEMORY, "cannot seal data");
     memcpy(out, nonce, seal_nonce_bytes);
     return OK;
+}
+
+enum code
+seal_bytes(const unsigned char key[32], const unsigned char nonce[seal_nonce_bytes],
+           const void *plain, size_t size, unsigned char *out, struct err *err)
+{
+    EVP_CIPHER_CTX *context = new_context();
+    enum code rc = seal_with(context, key, nonce, plain, size, out, err);
+
+    EVP_CIPHER_CTX_free(context);
+    return rc;
+}
+
+struct sealer {
+    EVP_CIPHER_CTX *context;
+};
+
+enum code
+sealer_new(struct sealer **sealer, struct err *err)
+{
+    struct sealer *made = OPENSSL_zalloc(sizeof(*made));
+
+    if (made)
+        made->context = new_context();
+    if (!made || !made->context) {
+        OPENSSL_free(made);
+        return err_set(err, CODE_NO_MEMORY, "no memory to seal data");
+    }
+    *sealer = made;
+    return OK;
+}
+
+void
+sealer_free(struct sealer *sealer)
+{
+    if (sealer)
+        EVP_CIPHER_CTX_free(sealer->context);
+    OPENSSL_free(sealer);
+}
+
+enum code
+sealer_seal(struct sealer *sealer, const unsigned char *key,
+            const unsigned char nonce[seal_nonce_bytes], const void *plain, size_t size,
+            unsigned char *out, struct err *err)
+{
+    return seal_with(sealer->context, key, nonce, plain, size, out, err);
 }
 
 enum code

@@ -31,6 +31,14 @@ void derive_key(const unsigned char master[32], const char *label, unsigned char
 /* AES-256-GCM: out = nonce | ciphertext | tag, size + seal_overhead_bytes. */
 KOP_MUST_CHECK enum code seal_bytes(const unsigned char key[32], const unsigned char nonce[seal_nonce_bytes],
                                     const void *plain, size_t size, unsigned char *out, struct err *err);
+/* The same many times over, by one thread: the cipher's context is kept between seals. */
+struct sealer;
+KOP_MUST_CHECK enum code sealer_new(struct sealer **sealer, struct err *err);
+void sealer_free(struct sealer *sealer);
+/* `key` NULL: the key of the seal before, which is then not prepared again. */
+KOP_MUST_CHECK enum code sealer_seal(struct sealer *sealer, const unsigned char *key,
+                                     const unsigned char nonce[seal_nonce_bytes], const void *plain,
+                                     size_t size, unsigned char *out, struct err *err);
 /* CODE_CORRUPT when it was not sealed by this key. out: size - seal_overhead_bytes. */
 KOP_MUST_CHECK enum code open_bytes(const unsigned char key[32], const void *sealed, size_t size,
                                     unsigned char *out, struct err *err);

@@ -6,20 +6,9 @@
  * Invariant: a refused enrolment leaves no person behind; a repeat answers with the same member.
  * Tests:     tests/stories/
  */
-#include "service/person.h"
+#include "service/enrol.h"
 
 #include <string.h>
-
-struct enrol_work {
-    struct enrol_body body;
-    struct text phone;          /* normal form */
-    struct row person;
-    bool person_written;
-    struct directory_row key[routes_per_op_max];
-    struct enrol_input input;
-    uint64_t id;                /* of member and owner */
-    struct op person_op;
-};
 
 static bool
 check_data(struct work *work, const struct enrol_body *body)
@@ -85,6 +74,35 @@ collect_keys(struct work *work, struct enrol_work *enrol)
     return true;
 }
 
+struct text
+enrol_pointer(enum key_kind kind)
+{
+    static const char *const pointers[] = {"", "/cards", "/phone", "/email"};
+
+    assert(kind < KOP_COUNT(pointers));
+    return text_of(pointers[kind]);
+}
+
+bool
+enrol_prepare(struct work *work, struct enrol_work *enrol)
+{
+    struct call *call = work->call;
+    struct service *service = work->service;
+
+    if (!enrol_body_read(call->body, call->arena, &enrol->body, &work->refusal) ||
+        !work_programme(work, enrol->body.programme) || !work_version(work, work->now) ||
+        !work_claim_header(work) || !check_data(work, &enrol->body) || !collect_keys(work, enrol))
+        return false;
+    sha256(call->body.ptr, call->body.len, work->request_hash);
+    enrol->id = ids_next(&service->ids, work->now);
+    work->step.op_id = ids_next(&service->ids, work->now);
+    /* By the host's clock: a person is written before it is known whether the call was made before,
+     * so its id must be new even when the call's own time is long past. */
+    enrol->input.person_id = ids_next(&service->person_ids, service->host.now(service->host.context));
+    enrol->input.at = work->now;
+    return true;
+}
+
 static enum code
 enrol_run(struct tx *tx, struct op *op, struct err *err)
 {
@@ -94,11 +112,10 @@ enrol_run(struct tx *tx, struct op *op, struct err *err)
     enum code rc;
 
     for (uint32_t i = 0; i < op->route_count; i++) {
-        static const char *const pointers[] = {"", "/cards", "/phone", "/email"};
         const struct route *route = &op->route[i];
         bool is_free_card = enrol->key[i].kind == KEY_CARD && route->state == KEY_FREE;
         if (route->found && !is_free_card) {
-            work_refuse(work, OUTCOME_CARD_TAKEN, text_of(pointers[enrol->key[i].kind]));
+            work_refuse(work, OUTCOME_CARD_TAKEN, enrol_pointer(enrol->key[i].kind));
             return OK;
         }
     }
@@ -147,6 +164,7 @@ member_done(struct op *op)
     }
     enrol->person_op = (struct op){
         .access = ACCESS_WRITE,
+        .priority = work->call->priority,
         .arena = work->call->arena,
         .run = forget_run,
         .done = enrol_done,
@@ -177,6 +195,7 @@ person_done(struct op *op)
         return;
     }
     work->op.access = ACCESS_WRITE;
+    work->op.priority = work->call->priority;
     work->op.arena = work->call->arena;
     work->run = enrol_run;
     work->op.run = work_run;
@@ -206,17 +225,15 @@ call_enrol(struct work *work)
 
     work->input = enrol;
     work->render = render_enrolled;
-    if (!enrol || !enrol_body_read(call->body, call->arena, &enrol->body, &work->refusal) ||
-        !work_programme(work, enrol->body.programme) || !work_version(work, work->now) ||
-        !work_claim_header(work) || !check_data(work, &enrol->body) || !collect_keys(work, enrol)) {
+    if (!enrol) {
+        work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
         work_done(work);
         return;
     }
-    sha256(call->body.ptr, call->body.len, work->request_hash);
-    enrol->id = work_next_id(work);
-    work->step.op_id = work_next_id(work);
-    enrol->input.person_id = work_next_id(work);
-    enrol->input.at = work->now;
+    if (!enrol_prepare(work, enrol)) {
+        work_done(work);
+        return;
+    }
     buf_init(&plain, call->arena, 256);
     person_json(&enrol->body, enrol->phone, &plain);
     if (plain.failed || person_seal(work->service, enrol->input.person_id, work->tenant,

@@ -16,7 +16,7 @@
 struct service {
     struct store *store;
     struct host host;
-    struct ids ids;
+    struct ids ids, person_ids;
     const char *zone_dir;
     unsigned char person_master[32]; /* wraps the persons' keys */
     struct hmac_key directory_key;   /* keyed hashes of cards, telephones … */
@@ -94,6 +94,8 @@ enum code work_run(struct tx *tx, struct op *op, struct err *err);
 /* In done() of a claimed operation: a repeat is answered from its record, or refused as KEY_REUSED. */
 void work_take_repeat(struct work *work);
 
+/* Set the step's common part, as found in work->view (work_load() does it). */
+void work_begin_step(struct work *work);
 /* In run(): load, and afterwards seal and write what the flow decided. */
 enum code work_load(struct work *work, struct tx *tx, const struct needs *needs, struct err *err);
 enum code work_write(struct work *work, struct tx *tx, struct err *err);

@@ -5,7 +5,7 @@
  * Must not:  show a balance that was not settled to now; show personal data without being asked for the member.
  * Tests:     tests/stories/
  */
-#include "service/person.h"
+#include "service/enrol.h"
 
 #include <string.h>
 
@@ -311,43 +311,45 @@ render_record_of(struct work *work, struct buf *out, struct err *err)
     return OK;
 }
 
+bool
+opening_prepare(struct work *work, struct whom *whom, struct opening_input *opening)
+{
+    struct call *call = work->call;
+    const struct currency_terms *currency;
+    struct opening_body body;
+
+    if (!opening_body_read(call->body, call->arena, &body, &work->refusal) ||
+        !work_programme(work, body.programme) || !work_version(work, work->now) ||
+        !work_claim_header(work) || !work_route(work, &body.whom))
+        return false;
+    *whom = body.whom;
+    currency = terms_currency_by_code(plan_terms(work->step.plan), body.currency);
+    if (!currency)
+        return work_refuse(work, OUTCOME_CURRENCY_UNKNOWN, TEXT("/currency"));
+    enum decimal_result result = decimal_parse(body.points, currency->scale, &opening->points);
+    opening->currency = currency->no;
+    opening->at = body.has_at ? body.at : work->now;
+    if (result != DECIMAL_OK)
+        return work_refuse(work,
+                           result == DECIMAL_FINE    ? OUTCOME_AMOUNT_TOO_FINE
+                           : result == DECIMAL_RANGE ? OUTCOME_FIELD_RANGE
+                                                     : OUTCOME_FIELD_FORMAT,
+                           TEXT("/points"));
+    sha256(call->body.ptr, call->body.len, work->request_hash);
+    work->step.op_id = ids_next(&work->service->ids, work->now);
+    return true;
+}
+
 void
 call_opening(struct work *work)
 {
     struct member_work *member = member_begin(work);
-    struct call *call = work->call;
-    struct opening_body body;
-    const struct currency_terms *currency;
 
     work->render = render_record_of;
-    if (!member || !opening_body_read(call->body, call->arena, &body, &work->refusal) ||
-        !work_programme(work, body.programme) || !work_version(work, work->now) ||
-        !work_claim_header(work) || !work_route(work, &body.whom)) {
+    if (!member || !opening_prepare(work, &member->whom, &member->opening)) {
         work_done(work);
         return;
     }
-    member->whom = body.whom;
-    currency = terms_currency_by_code(plan_terms(work->step.plan), body.currency);
-    if (!currency) {
-        work_refuse(work, OUTCOME_CURRENCY_UNKNOWN, TEXT("/currency"));
-    } else {
-        enum decimal_result result = decimal_parse(body.points, currency->scale,
-                                                   &member->opening.points);
-        member->opening.currency = currency->no;
-        member->opening.at = body.has_at ? body.at : work->now;
-        if (result != DECIMAL_OK)
-            work_refuse(work,
-                        result == DECIMAL_FINE    ? OUTCOME_AMOUNT_TOO_FINE
-                        : result == DECIMAL_RANGE ? OUTCOME_FIELD_RANGE
-                                                  : OUTCOME_FIELD_FORMAT,
-                        TEXT("/points"));
-    }
-    if (work->refusal.outcome != OUTCOME_DONE) {
-        work_done(work);
-        return;
-    }
-    sha256(call->body.ptr, call->body.len, work->request_hash);
-    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, opening_run);
 }
 
