@@ -292,25 +292,6 @@ render_record(const struct record *record, const struct plan *plan,
 
 /* ---- a decision alone ---- */
 
-uint8_t
-render_limit_scale(struct text culprit, const struct event *event, const struct terms *terms)
-{
-    struct text list = TEXT("/redeem/");
-    uint64_t index = 0;
-    uint32_t end;
-
-    if (!text_starts(culprit, list))
-        return terms->money_scale;
-    for (end = list.len; end < culprit.len && culprit.ptr[end] != '/'; end++)
-        ;
-    if (!text_to_u64((struct text){ culprit.ptr + list.len, end - list.len }, &index) ||
-        index >= event->redeem_count)
-        return terms->money_scale;
-    const struct currency_terms *currency =
-        terms_currency_by_code(terms, event->redeem[index].currency);
-    return currency == NULL ? terms->money_scale : currency->scale;
-}
-
 static void
 put_counters_member(struct rendering *r, const struct decision *decision)
 {
@@ -348,13 +329,13 @@ render_decision(const struct decision *decision, const struct event *event,
         put_redeemed_member(&r, decision);
         put_counters_member(&r, decision);
     } else {
+        const struct currency_terms *of = terms_currency(r.terms, decision->limit_currency);
         json_key(writer, "title");
         json_string(writer, outcome_sentence(decision->outcome, russian));
         json_key(writer, "pointer");
         json_text(writer, decision->culprit);
         json_key(writer, "limit");
-        json_decimal(writer, decision->limit,
-                     render_limit_scale(decision->culprit, event, r.terms));
+        json_decimal(writer, decision->limit, of == NULL ? r.terms->money_scale : of->scale);
     }
     put_trace_member(&r, decision);
     json_end_object(writer);

@@ -27,11 +27,6 @@ void render_record(const struct record *record, const struct plan *plan,
 void render_decision(const struct decision *decision, const struct event *event,
                      const struct plan *plan, bool russian, struct json_writer *writer);
 
-/* In which scale the limit of a refused decision is, by the culprit it names: points of the
- * redemption's currency ("/redeem/0/amount"), money otherwise. */
-uint8_t render_limit_scale(struct text culprit, const struct event *event,
-                           const struct terms *terms);
-
 /*
  * RFC 9457: {"type": "https://kopilka.dev/problems/NAME", "outcome": NAME, "title", "status",
  * "detail", "pointer", "limit"}. `limit` with its scale when has_limit.

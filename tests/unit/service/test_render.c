@@ -338,33 +338,20 @@ decisions(void **state)
         .outcome = OUTCOME_NOT_ENOUGH,
         .culprit = TEXT("/redeem/0/amount"),
         .limit = 1050,
+        .limit_currency = 1,
         .trace_lost = 3,
     };
     out = new_buf(&fixture);
     json_write_init(&writer, &out);
+    json_begin_array(&writer);
     render_decision(&refused, &record.event, fixture.plan, true, &writer);
+    refused.limit_currency = 2; /* stamps are whole */
+    render_decision(&refused, &record.event, fixture.plan, false, &writer);
+    refused.limit_currency = 0;
+    render_decision(&refused, &record.event, fixture.plan, false, &writer);
+    json_end_array(&writer);
     expect_golden("decision_refused", out.ptr, out.len);
     free(body);
-    fixture_close(&fixture);
-}
-
-static void
-limits_have_the_scale_of_what_they_limit(void **state)
-{
-    struct redeem redeem[] = { { .currency = TEXT("stamp") }, { .currency = TEXT("bonus") } };
-    struct event event = { .redeem = redeem, .redeem_count = 2 };
-    struct fixture fixture;
-
-    (void)state;
-    fixture_open(&fixture);
-    const struct terms *terms = plan_terms(fixture.plan);
-    assert_int_equal(render_limit_scale(TEXT("/redeem/0/amount"), &event, terms), 0);
-    assert_int_equal(render_limit_scale(TEXT("/redeem/1/amount"), &event, terms), 2);
-    assert_int_equal(render_limit_scale(TEXT("/redeem/2/amount"), &event, terms), 2);
-    assert_int_equal(render_limit_scale(TEXT("/redeem/x"), &event, terms), 2);
-    assert_int_equal(render_limit_scale(TEXT("/redeem/"), &event, terms), 2);
-    assert_int_equal(render_limit_scale(TEXT("/payments/0/amount"), &event, terms), 2);
-    assert_int_equal(render_limit_scale(TEXT(""), &event, terms), 2);
     fixture_close(&fixture);
 }
 
@@ -734,7 +721,6 @@ main(void)
         cmocka_unit_test(other_operations),
         cmocka_unit_test(returns),
         cmocka_unit_test(decisions),
-        cmocka_unit_test(limits_have_the_scale_of_what_they_limit),
         cmocka_unit_test(effects_find_their_lines),
         cmocka_unit_test(amounts_are_decimals),
         cmocka_unit_test(quantities_are_short),
