@@ -117,6 +117,8 @@ step_earn(struct step *step, struct ledger *ledger, struct err *err)
 {
     struct record *record = step->record;
     const struct decision *decision = &record->decision;
+    /* A point lives from when it was earned, not from when a late receipt was heard of. */
+    unix_ms earned_at = record->occurred_at < step->now ? record->occurred_at : step->now;
 
     record->earned = arena_array(step->arena, struct earned_lot, decision->earning_count);
     if (!record->earned)
@@ -127,7 +129,7 @@ step_earn(struct step *step, struct ledger *ledger, struct err *err)
         assert(earning->points > 0);
         lot->earning = i;
         lot->lot_no = ledger_earn(ledger, MOVEMENT_EARN, earning->currency, earning->points,
-                                  step->now, record->version, earning->rule, &lot->active_from,
+                                  earned_at, record->version, earning->rule, &lot->active_from,
                                   &lot->expires_at);
     }
     return OK;

@@ -23,7 +23,7 @@ KOP_MUST_CHECK enum code step_begin(struct step *step, const struct terms *terms
 struct record *step_record(struct step *step, enum record_kind kind, uint32_t version,
                            unix_ms occurred_at);
 
-/* Book every earning of step->record's decision: one lot each, earned now. */
+/* Book every earning of step->record's decision: one lot each, earned when it occurred. */
 KOP_MUST_CHECK enum code step_earn(struct step *step, struct ledger *ledger, struct err *err);
 
 /* Finish booking: balances after, encoded record, changes. */

@@ -55,6 +55,7 @@ flow_enrol(struct step *step, const struct enrol_input *input, struct err *err)
     if (!step_record(step, RECORD_ENROL, terms->version, input->at))
         return step_no_memory(err);
     ledger.owner->enrolled_at = input->at;
+    ledger_level(&ledger, step->now); /* ladders that begin at 0 */
     rc = step_finish(step, &ledger, terms, err);
     if (rc)
         return rc;
