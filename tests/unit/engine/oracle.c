@@ -144,19 +144,29 @@ static void
 earn(const struct world *w, int r, struct gives *gives)
 {
     const struct model_rule *rule = &w->model->rule[r];
-    amount base = 0;
-    int first = -1;
+    bool alone = rule->per_line && rule->earn_kind != EARN_FIXED;
+    amount weight[model_lines_max] = { 0 }, share[model_lines_max], base = 0;
+    int at[model_lines_max], count = 0;
 
     for (int i = 0; i < w->receipt->line_count; i++) {
         if (rule->category >= 0 && rule->category != w->receipt->line[i].category)
             continue;
-        first = first < 0 ? i : first;
-        base += earn_base(w, rule, i);
-        if (rule->per_line && rule->earn_kind != EARN_FIXED)
+        if (alone)
             gives->at[r][i] = points_for(rule, earn_base(w, rule, i));
+        weight[count] = earn_base(w, rule, i);
+        base += weight[count];
+        at[count++] = i;
     }
-    if (first >= 0 && !(rule->per_line && rule->earn_kind != EARN_FIXED))
-        gives->at[r][first] = points_for(rule, base); /* the sum matters here, not its shares */
+    if (count == 0 || alone)
+        return;
+    if (base == 0) {
+        gives->at[r][at[0]] = points_for(rule, 0);
+        return;
+    }
+    slow_spread(SPREAD_LARGEST_REMAINDER, points_for(rule, base), weight, NULL, (uint32_t)count,
+                share);
+    for (int k = 0; k < count; k++)
+        gives->at[r][at[k]] = share[k];
 }
 
 static void
@@ -400,7 +410,7 @@ earn_all(struct world *w)
         run_group(w, SCOPE_EARN, -1, none, -1, &gives);
         for (int r = 0; r < model_rules_max; r++)
             for (int i = 0; i < model_lines_max; i++)
-                w->answer->earned[r] += gives.at[r][i];
+                w->answer->earned[r][i] += gives.at[r][i];
     }
 }
 

@@ -81,7 +81,7 @@ struct model_answer {
     enum outcome outcome;
     struct line_result line[model_lines_max];
     amount given[model_rules_max][model_lines_max]; /* discounts */
-    amount earned[model_rules_max];
+    amount earned[model_rules_max][model_lines_max];
     amount redeemed[model_currencies];
 };
 

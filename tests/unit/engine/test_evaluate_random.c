@@ -365,9 +365,10 @@ check_answer(const struct plan *plan, const struct model *model,
     }
     for (int r = 0; r < model->rule_count; r++) {
         int32_t rule = rule_of(plan, model, r);
-        for (int i = 0; i < receipt->line_count; i++)
+        for (int i = 0; i < receipt->line_count; i++) {
             CHECK(effects_of(decision, EFFECT_DISCOUNT, rule, i), answer->given[r][i]);
-        CHECK(effects_of(decision, EFFECT_EARN, rule, -1), answer->earned[r]);
+            CHECK(effects_of(decision, EFFECT_EARN, rule, i), answer->earned[r][i]);
+        }
     }
     for (uint32_t i = 0; i < decision->redemption_count; i++)
         points[decision->redemption[i].currency - 1] += decision->redemption[i].points;
