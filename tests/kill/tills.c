@@ -185,7 +185,7 @@ fill_in(const struct connection *c, const char *body)
     size_t before = (size_t)(hole - body);
     out = must(malloc(strlen(body) + id_digits_most + 1));
     memcpy(out, body, before);
-    snprintf(out + before, strlen(body) + id_digits_most + 1 - before, "%s%s", c->reserve, hole + 2);
+    snprintf(out + before, strlen(hole) + id_digits_most + 1, "%s%s", c->reserve, hole + 2);
     return out;
 }
 
@@ -219,7 +219,8 @@ send_request(struct tills *tills, struct connection *c, const char *body)
                         request->method, request->path, tills->key);
 
     if (has_key)
-        used += snprintf(bytes + used, room - (size_t)used, "Idempotency-Key: %s\r\n", request->key);
+        used += snprintf(bytes + used, room - (size_t)used, "Idempotency-Key: %s\r\n",
+                         request->key);
     if (has_body)
         used += snprintf(bytes + used, room - (size_t)used,
                          "Content-Type: application/json\r\nContent-Length: %zu\r\n", size);
