@@ -381,7 +381,8 @@ static bool
 same_effects(const struct decision *a, const struct decision *b)
 {
     return a->effect_count == b->effect_count &&
-           memcmp(a->effect, b->effect, a->effect_count * sizeof(struct effect)) == 0;
+           (a->effect_count == 0 ||
+            memcmp(a->effect, b->effect, a->effect_count * sizeof(struct effect)) == 0);
 }
 
 /* All goods kept, with the payments that they bore: nothing changes. Nothing kept: nothing left. */
@@ -433,7 +434,8 @@ check_earn_again(const struct plan *plan, const struct model_receipt *receipt,
     HOLDS(again.earning_count == 0 || memcmp(again.earning, decision->earning,
                                              again.earning_count * sizeof(struct earning)) == 0);
     CHECK(again.trace_count, decision->trace_count);
-    HOLDS(memcmp(again.trace, decision->trace, again.trace_count * sizeof(struct trace_item)) == 0);
+    HOLDS(again.trace_count == 0 ||
+          memcmp(again.trace, decision->trace, again.trace_count * sizeof(struct trace_item)) == 0);
     HOLDS(memcmp(&again.total, &decision->total, sizeof(again.total)) == 0);
     HOLDS(memcmp(again.counter_add, decision->counter_add, sizeof(again.counter_add)) == 0);
 }
