@@ -392,6 +392,109 @@ static void everything_stands_in_order_of_no(void **state)
     free(page.text);
 }
 
+/* A small document with a currency c, a counter k and a discount; one word of it is `word`. */
+static const struct plan *plan_with(struct arena *arena, const char *where, const char *word)
+{
+    static const char *const places[] = { "debt", "returns", "spreading", "rounding", "of",
+                                          "period", "round", "downgrade", "op", "earn" };
+    static const char *const usual[] = { "allow", "trace", "last-rest", "up", "net",
+                                         "day", "year", "never", "max", "gross" };
+    const char *say[10];
+    struct page page = { 0 };
+    for (int i = 0; i < 10; i++)
+        say[i] = strcmp(where, places[i]) == 0 ? word : usual[i];
+    page_add(&page, SMALL "'currencies':{'c':{'no':1,'scale':0,'worth':1,'debt':'%s','expiry':"
+                          "{'kind':'period-end','period':'P1Y','round':'%s'}}},'redemption':"
+                          "{'c':{}},'returns':{'policy':'%s'},",
+             say[0], say[6], say[1]);
+    page_add(&page, "'arithmetic':{'spreading':'%s','rounding':'%s'},'counters':{'k':{'no':1,"
+                    "'of':'%s','period':'%s'}},'ladders':{'l':{'no':1,'counter':'k','downgrade':"
+                    "'%s','levels':[{'code':'a','from':1}]}},'combination':{'line':{'op':'%s'}},",
+             say[2], say[3], say[4], say[5], say[7], say[8]);
+    page_add(&page, "'rules':[{'code':'r','scope':'line','discount':{'kind':'percent','value':1}},"
+                    "{'code':'e','scope':'earn','earn':{'currency':'c','percent':1,'of':'%s'}}]}",
+             say[9]);
+    const struct plan *plan = compile_good(arena, page.text);
+    free(page.text);
+    return plan;
+}
+
+/* Every word of a choice, and what it becomes. */
+static const struct {
+    const char *where, *word;
+    int value;
+} choices[] = {
+    { "debt", "allow", DEBT_ALLOW },
+    { "debt", "refuse", DEBT_REFUSE },
+    { "returns", "trace", RETURN_TRACE },
+    { "returns", "requote", RETURN_REQUOTE },
+    { "spreading", "largest-remainder", SPREAD_LARGEST_REMAINDER },
+    { "spreading", "floor-first", SPREAD_FLOOR_FIRST },
+    { "spreading", "last-rest", SPREAD_LAST_REST },
+    { "rounding", "half-up", ROUND_HALF_UP },
+    { "rounding", "half-even", ROUND_HALF_EVEN },
+    { "rounding", "half-down", ROUND_HALF_DOWN },
+    { "rounding", "down", ROUND_DOWN },
+    { "rounding", "up", ROUND_UP },
+    { "of", "gross", COUNTER_GROSS },
+    { "of", "net", COUNTER_NET },
+    { "of", "money", COUNTER_MONEY },
+    { "of", "count", COUNTER_COUNT },
+    { "period", "ever", PERIOD_EVER },
+    { "period", "day", PERIOD_DAY },
+    { "period", "week", PERIOD_WEEK },
+    { "period", "month", PERIOD_MONTH },
+    { "period", "quarter", PERIOD_QUARTER },
+    { "period", "half-year", PERIOD_HALF_YEAR },
+    { "period", "year", PERIOD_YEAR },
+    { "round", "month", PERIOD_MONTH },
+    { "round", "quarter", PERIOD_QUARTER },
+    { "round", "half-year", PERIOD_HALF_YEAR },
+    { "round", "year", PERIOD_YEAR },
+    { "downgrade", "never", DOWNGRADE_NEVER },
+    { "downgrade", "at-once", DOWNGRADE_AT_ONCE },
+    { "op", "max", TREE_MAX },
+    { "op", "min", TREE_MIN },
+    { "op", "first", TREE_FIRST },
+    { "op", "sum", TREE_SUM },
+    { "op", "multiply", TREE_MULTIPLY },
+    { "earn", "gross", EARN_OF_GROSS },
+    { "earn", "net", EARN_OF_NET },
+    { "earn", "money", EARN_OF_MONEY },
+};
+
+static void choices_mean_what_they_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        struct arena arena;
+        begin(&arena);
+        const struct plan *plan = plan_with(&arena, choices[i].where, choices[i].word);
+        const struct terms *terms = &plan->terms;
+        const struct {
+            const char *where;
+            int value;
+        } found[] = {
+            { "debt", (int)terms->currency[0].debt },
+            { "returns", (int)terms->returns },
+            { "spreading", (int)plan->spreading },
+            { "rounding", (int)plan->rounding },
+            { "of", (int)terms->counter[0].source },
+            { "period", (int)terms->counter[0].period },
+            { "round", (int)terms->currency[0].expiry_round },
+            { "downgrade", (int)terms->ladder[0].downgrade },
+            { "op", plan->kind[0].line.node[0].op },
+            { "earn", plan->rule[1].earn.of },
+        };
+        for (int j = 0; j < 10; j++)
+            if (strcmp(found[j].where, choices[i].where) == 0 && found[j].value != choices[i].value)
+                fail_msg("%s %s is %d", choices[i].where, choices[i].word, found[j].value);
+        assert_int_equal(plan->rule[0].discount.rounding, plan->rounding);
+        assert_int_equal(plan_needs(plan, TEXT("purchase")).currencies, 1);
+        arena_release(&arena);
+    }
+}
+
 /* What a document does not say. */
 static void defaults_are_the_documented_ones(void **state)
 {
@@ -524,6 +627,7 @@ int main(void)
         cmocka_unit_test(needs_are_those_of_the_kind),
         cmocka_unit_test(every_test_is_a_need),
         cmocka_unit_test(everything_stands_in_order_of_no),
+        cmocka_unit_test(choices_mean_what_they_say),
         cmocka_unit_test(defaults_are_the_documented_ones),
         cmocka_unit_test(numbers_keep_their_meaning),
         cmocka_unit_test(shipped_programmes_compile),
