@@ -60,6 +60,13 @@ store_bulk_put(struct bulk *bulk, enum table table, const struct row *row, struc
     return rc;
 }
 
+void
+store_bulk_abort(struct bulk *bulk)
+{
+    bulk->writer->type->rollback(bulk->writer);
+    free(bulk);
+}
+
 enum code
 store_bulk_end(struct bulk *bulk, struct err *err)
 {

@@ -54,14 +54,18 @@ undo_reserve(struct memory_book *book)
     return true;
 }
 
+/* At `place` put `after` in (NULL: nothing) for what is there. */
 static void
-change(struct memory_book *book, enum table table, struct text key, struct memory_row *after)
+change(struct memory_book *book, enum table table, struct memory_place *place,
+       struct memory_row *after)
 {
-    struct memory_row *before = memory_take(&book->table[table], key);
+    struct memory_row *before = place->row;
 
     assert(book->undo_count < book->undo_cap);
+    if (before != NULL)
+        memory_take(&book->table[table], place);
     if (after != NULL)
-        memory_insert(&book->table[table], after);
+        memory_insert(&book->table[table], place, after);
     book->undo[book->undo_count++] = (struct undo){ table, before, after };
 }
 
@@ -88,12 +92,13 @@ put(struct memory *memory, const struct query *query, struct err *err)
     const struct schema *schema = memory->backend.schema;
     const struct statement *statement = &schema->statement[query->table][query->verb];
     struct memory_table *table = &memory->book->table[query->table];
+    struct memory_place place;
     struct memory_key key;
 
     if (!key_of_row(schema, query->table, query->param, &key))
         return err_set(err, CODE_LIMIT, "a key is too long");
-    struct text bytes = { key.bytes, key.len };
-    const struct memory_row *old = memory_find(table, bytes);
+    memory_find(table, (struct text){ key.bytes, key.len }, &place);
+    const struct memory_row *old = place.row;
     if (query->verb == VERB_INSERT && old != NULL)
         return err_set(err, CODE_CONFLICT, "the key is there already");
     if (query->verb == VERB_ADVANCE) {
@@ -107,18 +112,21 @@ put(struct memory *memory, const struct query *query, struct err *err)
         free(row);
         return err_set(err, CODE_NO_MEMORY, "no memory for a row");
     }
-    change(memory->book, query->table, bytes, row);
+    change(memory->book, query->table, &place, row);
     return OK;
 }
 
 static enum code
 drop(struct memory *memory, const struct query *query, struct text key, struct err *err)
 {
-    if (memory_find(&memory->book->table[query->table], key) == NULL)
+    struct memory_place place;
+
+    memory_find(&memory->book->table[query->table], key, &place);
+    if (place.row == NULL)
         return OK;
     if (!undo_reserve(memory->book))
         return err_set(err, CODE_NO_MEMORY, "no memory to drop a row");
-    change(memory->book, query->table, key, NULL);
+    change(memory->book, query->table, &place, NULL);
     return OK;
 }
 
@@ -212,7 +220,9 @@ run_one(struct memory *memory, struct query *query, struct arena *arena, struct 
         return drop(memory, query, bytes, err);
     const struct memory_row *row;
     if (query->verb == VERB_GET || query->verb == VERB_LOCK) {
-        row = memory_find(table, bytes);
+        row = memory_seek(table, bytes);
+        if (row != NULL && !text_equal(row->key, bytes))
+            row = NULL;
         return copy_rows(row, bytes, 1, statement, query, arena, err);
     }
     if (query->verb == VERB_OWNED)
@@ -267,13 +277,16 @@ rollback(struct backend *backend)
 
     while (book->undo_count > 0) {
         struct undo *undo = &book->undo[--book->undo_count];
-        if (undo->after != NULL) {
-            struct memory_row *row = memory_take(&book->table[undo->table], undo->after->key);
-            assert(row == undo->after);
-            free(row);
-        }
+        struct memory_table *table = &book->table[undo->table];
+        struct memory_place place;
+
+        memory_find(table, undo->after != NULL ? undo->after->key : undo->before->key, &place);
+        assert(place.row == undo->after);
+        if (place.row != NULL)
+            memory_take(table, &place);
         if (undo->before != NULL)
-            memory_insert(&book->table[undo->table], undo->before);
+            memory_insert(table, &place, undo->before);
+        free(undo->after);
     }
 }
 

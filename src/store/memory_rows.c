@@ -107,9 +107,8 @@ memory_row_new(const struct memory_key *key, const struct cell *cell, const enum
     return row;
 }
 
-/* On each level the link that leads to the first row >= `key`. */
-static struct memory_row *
-walk(struct memory_table *table, struct text key, struct memory_row **link[memory_levels])
+void
+memory_find(struct memory_table *table, struct text key, struct memory_place *place)
 {
     struct memory_row *before = NULL;
 
@@ -119,9 +118,32 @@ walk(struct memory_table *table, struct text key, struct memory_row **link[memor
             before = *at;
             at = &before->next[level];
         }
-        link[level] = at;
+        place->link[level] = at;
     }
-    return *link[0];
+    place->row = *place->link[0];
+    if (place->row != NULL && !text_equal(place->row->key, key))
+        place->row = NULL;
+}
+
+void
+memory_take(struct memory_table *table, struct memory_place *place)
+{
+    assert(place->row != NULL);
+    for (uint32_t i = 0; i < place->row->level; i++)
+        *place->link[i] = place->row->next[i];
+    table->count--;
+    place->row = NULL;
+}
+
+void
+memory_insert(struct memory_table *table, struct memory_place *place, struct memory_row *row)
+{
+    assert(place->row == NULL);
+    for (uint32_t i = 0; i < row->level; i++) {
+        row->next[i] = *place->link[i];
+        *place->link[i] = row;
+    }
+    table->count++;
 }
 
 struct memory_row *
@@ -138,41 +160,6 @@ memory_seek(const struct memory_table *table, struct text key)
         }
     }
     return at;
-}
-
-struct memory_row *
-memory_find(const struct memory_table *table, struct text key)
-{
-    struct memory_row *row = memory_seek(table, key);
-    return row != NULL && text_equal(row->key, key) ? row : NULL;
-}
-
-struct memory_row *
-memory_take(struct memory_table *table, struct text key)
-{
-    struct memory_row **link[memory_levels];
-    struct memory_row *row = walk(table, key, link);
-
-    if (row == NULL || !text_equal(row->key, key))
-        return NULL;
-    for (uint32_t i = 0; i < row->level; i++)
-        *link[i] = row->next[i];
-    table->count--;
-    return row;
-}
-
-void
-memory_insert(struct memory_table *table, struct memory_row *row)
-{
-    struct memory_row **link[memory_levels];
-    struct memory_row *after = walk(table, row->key, link);
-
-    assert(after == NULL || !text_equal(after->key, row->key));
-    for (uint32_t i = 0; i < row->level; i++) {
-        row->next[i] = *link[i];
-        *link[i] = row;
-    }
-    table->count++;
 }
 
 void

@@ -40,14 +40,19 @@ bool memory_key(struct memory_key *key, const struct cell *cell, const enum colu
 struct memory_row *memory_row_new(const struct memory_key *key, const struct cell *cell,
                                   const enum column_type *type, uint32_t count);
 
+/* Where a key is or belongs. Good until the table changes in another way than through it. */
+struct memory_place {
+    struct memory_row **link[memory_levels]; /* on each level, to the first row >= the key */
+    struct memory_row *row;                  /* that has the key; NULL: none has */
+};
+void memory_find(struct memory_table *table, struct text key, struct memory_place *place);
+/* Take place->row, which is not NULL, out of the table. */
+void memory_take(struct memory_table *table, struct memory_place *place);
+/* Put a row with the place's key in; place->row is NULL, or was taken. */
+void memory_insert(struct memory_table *table, struct memory_place *place, struct memory_row *row);
+
 /* The first row whose key is >= `key`; NULL when there is none. */
 struct memory_row *memory_seek(const struct memory_table *table, struct text key);
-/* The row with that key, or NULL. */
-struct memory_row *memory_find(const struct memory_table *table, struct text key);
-/* Take the row with that key out and hand it back; NULL when there is none. */
-struct memory_row *memory_take(struct memory_table *table, struct text key);
-/* Put a row in; its key must not be there. */
-void memory_insert(struct memory_table *table, struct memory_row *row);
 void memory_clear(struct memory_table *table);
 
 #endif

@@ -6,7 +6,7 @@
  * Invariant: a statement is reset before its cells' memory can go away. A value of another type
  *            than schema.def says is corruption, not zero.
  * Cost:      each statement is prepared once per connection, when it is first used.
- * Tests:     tests/contract/test_store.c
+ * Tests:     tests/contract/test_store.c, tests/unit/store/test_disk.c
  */
 #include "store/sqlite.h"
 

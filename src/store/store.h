@@ -138,7 +138,7 @@ struct receipt_row {
     enum record_kind kind;
     struct text body;
 };
-/* A record by its operation; newest first with `before` (0: from the newest) for one owner. */
+/* A record by its operation. An owner's history is its movements: each names its operation. */
 KOP_MUST_CHECK enum code store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id,
                                            struct arena *arena, struct receipt_row *row,
                                            bool *found, struct err *err);
@@ -200,6 +200,8 @@ struct bulk;
 KOP_MUST_CHECK enum code store_bulk_begin(struct store *store, struct bulk **bulk, struct err *err);
 KOP_MUST_CHECK enum code store_bulk_put(struct bulk *bulk, enum table table, const struct row *row,
                                         struct err *err);
+/* Give up: the book stays marked as unfinished, and is refused when it is opened next. */
+void store_bulk_abort(struct bulk *bulk);
 KOP_MUST_CHECK enum code store_bulk_end(struct bulk *bulk, struct err *err);
 
 #endif

@@ -182,6 +182,42 @@ test_low_priority(void **state)
     crowd_free(&crowd);
 }
 
+static enum code
+slow_body(struct tx *tx, struct job *job, struct err *err)
+{
+    usleep(5000);
+    return earn_body(tx, job, err);
+}
+
+/* Many low operations are not one long transaction: an ordinary one comes in between. */
+static void
+test_low_in_slices(void **state)
+{
+    enum { count = 24 };
+    struct store *store = store_in(state);
+    struct job *job[count];
+    uint32_t left = 0;
+    if (is_inline(state))
+        skip();
+    for (uint32_t i = 0; i < count; i++) {
+        job[i] = earn_new(7, 100 + i, 1);
+        job[i]->body = slow_body;
+        job[i]->op.priority = PRIORITY_LOW;
+        job_submit(store, job[i]);
+    }
+    assert_int_equal(earn(store, 8, 1, 1), OK);
+    for (uint32_t i = 0; i < count; i++)
+        left += !__atomic_load_n(&job[i]->done, __ATOMIC_ACQUIRE);
+    assert_true(left > count / 2);
+    for (uint32_t i = 0; i < count; i++) {
+        job_await(job[i]);
+        assert_int_equal(job[i]->op.code, OK);
+        assert_true(job[i]->op.batch <= 6);
+        job_free(job[i]);
+    }
+    assert_int_equal(points_of(store, 7), count);
+}
+
 static void
 test_full_queue_is_busy(void **state)
 {
@@ -370,6 +406,7 @@ const struct contract contracts_of_batches[] = {
     { "test_refusal_leaves_the_batch_alone", test_refusal_leaves_the_batch_alone },
     { "test_failure_runs_the_batch_alone", test_failure_runs_the_batch_alone },
     { "test_low_priority", test_low_priority },
+    { "test_low_in_slices", test_low_in_slices },
     { "test_full_queue_is_busy", test_full_queue_is_busy },
     { "test_reader_sees_committed_only", test_reader_sees_committed_only },
     { "test_no_lost_update", test_no_lost_update },
