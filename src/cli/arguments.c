@@ -31,7 +31,8 @@ static int
 find_option(const struct command *command, const char *name, size_t size)
 {
     for (int i = 0; command->option[i].name; i++)
-        if (strlen(command->option[i].name) == size && memcmp(command->option[i].name, name, size) == 0)
+        if (strlen(command->option[i].name) == size &&
+            memcmp(command->option[i].name, name, size) == 0)
             return i;
     return -1;
 }
@@ -45,8 +46,8 @@ read_option(const struct command *command, int argc, char **argv, int *at, struc
     int which = find_option(command, name, size);
 
     if (which < 0) {
-        fprintf(stderr, "kopilka: '%s' has no option '%s'; see `kopilka %s --help`\n", command->name,
-                argv[*at], command->name);
+        fprintf(stderr, "kopilka: '%s' has no option '%s'; see `kopilka %s --help`\n",
+                command->name, argv[*at], command->name);
         return 2;
     }
     if (!command->option[which].argument) {
@@ -69,7 +70,7 @@ read_option(const struct command *command, int argc, char **argv, int *at, struc
 int
 arguments_read(const struct command *command, int argc, char **argv, struct arguments *out)
 {
-    *out = (struct arguments){.option = command->option};
+    *out = (struct arguments){ .option = command->option };
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             print_command_help(command);
@@ -82,8 +83,8 @@ arguments_read(const struct command *command, int argc, char **argv, struct argu
             continue;
         }
         if (out->word_count == command->words_max) {
-            fprintf(stderr, "kopilka: '%s' is one word too many; see `kopilka %s --help`\n", argv[i],
-                    command->name);
+            fprintf(stderr, "kopilka: '%s' is one word too many; see `kopilka %s --help`\n",
+                    argv[i], command->name);
             return 2;
         }
         out->word[out->word_count++] = argv[i];
@@ -111,7 +112,8 @@ argument_given(const struct arguments *arguments, const char *name)
 }
 
 uint64_t
-argument_number(const struct arguments *arguments, const char *name, uint64_t otherwise, uint64_t most)
+argument_number(const struct arguments *arguments, const char *name, uint64_t otherwise,
+                uint64_t most)
 {
     const char *written = argument(arguments, name, NULL);
     uint64_t value;

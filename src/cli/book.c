@@ -2,7 +2,8 @@
  * book.c - opening the book that a command works on.
  *
  * Owns:      the choice of the store, the master key's file, waiting for one call.
- * Invariant: a key file is made once, mode 0600, and never overwritten: without it personal data are lost.
+ * Invariant: a key file is made once, mode 0600, and never overwritten: without it personal data
+ *            are lost.
  * Tests:     tests/stories/
  */
 #include "cli/cli.h"
@@ -42,7 +43,7 @@ give_block(void *context, void *block, size_t size)
 void
 arena_init_heap(struct arena *arena)
 {
-    struct arena_source source = {.take = take_block, .give_back = give_block};
+    struct arena_source source = { .take = take_block, .give_back = give_block };
 
     arena_init(arena, source, 64 * 1024, (size_t)1 << 32);
 }
@@ -74,7 +75,7 @@ file_read(const char *path, struct arena *arena, struct text *content, struct er
     close(file);
     if (!bytes || size != (size_t)stat.st_size)
         return err_set(err, CODE_IO, "cannot read '%s' whole", path);
-    *content = (struct text){bytes, (uint32_t)size};
+    *content = (struct text){ bytes, (uint32_t)size };
     return OK;
 }
 
@@ -87,7 +88,8 @@ master_key(const char *path, bool create, unsigned char key[master_key_bytes], s
     if (file < 0 && errno == ENOENT && create) {
         host.random(host.context, key, master_key_bytes);
         file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        bool good = file >= 0 && write(file, key, master_key_bytes) == master_key_bytes && fsync(file) == 0;
+        bool good = file >= 0 && write(file, key, master_key_bytes) == master_key_bytes &&
+                    fsync(file) == 0;
         if (file >= 0)
             close(file);
         return good ? OK : err_set(err, CODE_IO, "cannot make the key file '%s'", path);
@@ -108,7 +110,7 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
     const char *db = argument(arguments, "db", "kopilka.db");
     const char *key_file = argument(arguments, "key-file", NULL);
     char beside[1024];
-    struct service_options service = {.host = host_system(), .node = wish->node};
+    struct service_options service = { .host = host_system(), .node = wish->node };
     struct store_options store = {
         .path = db,
         .cache_bytes = wish->cache_bytes,
@@ -116,7 +118,7 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
         .create = wish->create,
     };
 
-    *book = (struct book){0};
+    *book = (struct book){ 0 };
     snprintf(beside, sizeof(beside), "%s.key", db);
     enum code rc = master_key(key_file ? key_file : beside, wish->create, service.master_key, err);
     if (rc)
@@ -127,8 +129,8 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
     service.store = book->store;
     rc = service_open(&service, &book->service, err);
     if (!rc)
-        rc = service_tenant(book->service, text_of(argument(arguments, "tenant", "demo")), wish->create,
-                            &book->tenant, err);
+        rc = service_tenant(book->service, text_of(argument(arguments, "tenant", "demo")),
+                            wish->create, &book->tenant, err);
     if (rc)
         book_close(book);
     return rc;
@@ -141,7 +143,7 @@ book_close(struct book *book)
         store_close(book->store);
     if (book->service)
         service_close(book->service);
-    *book = (struct book){0};
+    *book = (struct book){ 0 };
 }
 
 /* A call that is waited for by polling a pipe: done() may come on the store's thread. */
@@ -165,7 +167,7 @@ book_call(const struct book *book, enum route_name route, const char *param, str
     struct waiting waiting;
     struct call call = {
         .route = route,
-        .param = {text_of(param)},
+        .param = { text_of(param) },
         .body = body,
         .idempotency_key = text_of(idempotency_key),
         .trusted = true,
@@ -202,7 +204,7 @@ milliseconds(void)
 void
 progress_begin(struct progress *progress, const char *what, uint64_t total)
 {
-    *progress = (struct progress){.what = what, .total = total, .began_ms = milliseconds()};
+    *progress = (struct progress){ .what = what, .total = total, .began_ms = milliseconds() };
     progress->is_terminal = isatty(STDERR_FILENO) == 1;
 }
 

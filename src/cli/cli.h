@@ -1,7 +1,8 @@
 /*
  * cli.h - the command line: commands, options, an open book.
  *
- * Owns:      how arguments are read, how failures are printed, opening store and service for a command.
+ * Owns:      how arguments are read, how failures are printed, opening store and service for a
+ *            command.
  * Must not:  do what the service can do; cli alone chooses which store.
  */
 #ifndef KOP_CLI_CLI_H
@@ -11,16 +12,17 @@
 
 #include <stdio.h>
 
-/* An option of a command: "--name VALUE", or "--name" when `value` is NULL in the table's meaning. */
+/* An option of a command: "--name VALUE", or "--name" when `value` is NULL in the table's
+ * meaning. */
 struct option {
-    const char *name;      /* without the dashes */
-    const char *argument;  /* what help calls its value; NULL: a flag */
+    const char *name;     /* without the dashes */
+    const char *argument; /* what help calls its value; NULL: a flag */
     const char *help;
 };
 enum { options_per_command_max = 16, words_per_command_max = 8 };
 
 struct arguments {
-    const struct option *option; /* the table given */
+    const struct option *option;                /* the table given */
     const char *value[options_per_command_max]; /* NULL: absent; "" for a flag that is there */
     const char *word[words_per_command_max];    /* what is no option */
     int word_count;
@@ -28,15 +30,16 @@ struct arguments {
 
 struct command {
     const char *name;
-    const char *words;     /* for help: "check FILE" */
+    const char *words; /* for help: "check FILE" */
     const char *summary;
-    const char *help;      /* more lines; may be NULL */
+    const char *help;            /* more lines; may be NULL */
     const struct option *option; /* ends with a NULL name */
     int words_min, words_max;
     int (*run)(const struct arguments *arguments);
 };
 
-/* 0, or 2 with a message: unknown option, missing value, too many words. `--help` prints and gives -1. */
+/* 0, or 2 with a message: unknown option, missing value, too many words. `--help` prints and
+ * gives -1. */
 int arguments_read(const struct command *command, int argc, char **argv, struct arguments *out);
 /* The value of option `name`, or `otherwise`. */
 const char *argument(const struct arguments *arguments, const char *name, const char *otherwise);
@@ -45,15 +48,18 @@ bool argument_given(const struct arguments *arguments, const char *name);
 uint64_t argument_number(const struct arguments *arguments, const char *name, uint64_t otherwise,
                          uint64_t most);
 
-/* "kopilka: <text>" on stderr; returns 1 (2 for CODE_USAGE), so that a command ends with `return complain(&err)`. */
+/* "kopilka: <text>" on stderr; returns 1 (2 for CODE_USAGE), so that a command ends with `return
+ * complain(&err)`. */
 int complain(const struct err *err);
 
 /* ---- an open book ---- */
 
 #define BOOK_OPTIONS                                                                               \
-    {"db", "FILE", "the book (default: kopilka.db)"},                                              \
-    {"key-file", "FILE", "the master key (default: the book's name and .key)"},                    \
-    {"tenant", "CODE", "the company (default: demo)"}
+    { "db", "FILE", "the book (default: kopilka.db)" },                                            \
+        { "key-file", "FILE", "the master key (default: the book's name and .key)" },              \
+    {                                                                                              \
+        "tenant", "CODE", "the company (default: demo)"                                            \
+    }
 
 struct book {
     struct store *store;
@@ -62,7 +68,7 @@ struct book {
 };
 
 struct book_wish {
-    bool create;           /* make file, key and tenant if they are missing */
+    bool create; /* make file, key and tenant if they are missing */
     uint64_t cache_bytes;
     uint32_t readers;
     uint32_t node;

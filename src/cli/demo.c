@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 
 static const struct option options[] = {
-    {"dir", "DIR", "where the demo's book lies (default: build/demo)"},
-    {"port", "N", "port on loopback (default: 8080; 0: the kernel chooses)"},
-    {"once", NULL, "load and print, but do not serve"},
-    {0},
+    { "dir", "DIR", "where the demo's book lies (default: build/demo)" },
+    { "port", "N", "port on loopback (default: 8080; 0: the kernel chooses)" },
+    { "once", NULL, "load and print, but do not serve" },
+    { 0 },
 };
 
 static const char *const programmes[] = {
@@ -39,7 +39,7 @@ print_what_to_try(void *context, uint16_t port)
     const struct demo *demo = context;
     struct host host = host_system();
     unix_ms now = host.now(host.context);
-    char at[40] = {0};
+    char at[40] = { 0 };
     struct buf written;
 
     buf_init_fixed(&written, at, sizeof(at) - 1);
@@ -48,21 +48,23 @@ print_what_to_try(void *context, uint16_t port)
            "Try, in another terminal:\n\n"
            "1. Quote: what would this basket cost, and why?\n"
            "curl -s http://127.0.0.1:%u/v1/receipts/quote -H 'Authorization: Bearer %s' "
-           "-H 'Content-Type: application/json' -d '{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
+           "-H 'Content-Type: application/json' -d "
+           "'{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
            "\"period\":1,\"number\":\"1\",\"card\":\"DEMO-1\",\"occurred_at\":\"%s\","
            "\"lines\":[{\"article\":\"coat\",\"quantity\":\"1\",\"price\":\"6000.00\"},"
            "{\"article\":\"boots\",\"quantity\":\"1\",\"price\":\"4000.00\"}]}'\n\n"
            "2. Purchase: the same, booked; say it twice, and it is booked once.\n"
            "curl -s http://127.0.0.1:%u/v1/receipts/commit -H 'Authorization: Bearer %s' "
-           "-H 'Content-Type: application/json' -d '{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
+           "-H 'Content-Type: application/json' -d "
+           "'{\"programme\":\"awn\",\"outlet\":\"1\",\"till\":\"1\","
            "\"period\":1,\"number\":\"%lld\",\"card\":\"DEMO-1\",\"occurred_at\":\"%s\","
            "\"lines\":[{\"article\":\"coat\",\"quantity\":\"1\",\"price\":\"6000.00\"},"
            "{\"article\":\"boots\",\"quantity\":\"1\",\"price\":\"4000.00\"}]}'\n\n"
            "3. Statement: every movement, and why.\n"
            "curl -s http://127.0.0.1:%u/v1/members/%s/statement -H 'Authorization: Bearer %s'\n\n"
            "Stop with Ctrl-C.\n",
-           port, demo->token, port, demo->token, at, port, demo->token, (long long)(now / 1000), at, port,
-           demo->member, demo->token);
+           port, demo->token, port, demo->token, at, port, demo->token, (long long)(now / 1000), at,
+           port, demo->member, demo->token);
     fflush(stdout);
 }
 
@@ -70,14 +72,16 @@ print_what_to_try(void *context, uint16_t port)
 static int
 enrol_somebody(struct demo *demo, struct arena *arena)
 {
-    struct text body = TEXT("{\"programme\":\"awn\",\"surname\":\"Иванова\",\"name\":\"Анна\","
-                            "\"birthday\":\"1990-05-17\",\"phone\":\"+79160000001\","
-                            "\"email\":\"anna@example.org\",\"cards\":[\"DEMO-1\"],\"consent\":true}");
+    struct text body = TEXT(
+        "{\"programme\":\"awn\",\"surname\":\"Иванова\",\"name\":\"Анна\","
+        "\"birthday\":\"1990-05-17\",\"phone\":\"+79160000001\","
+        "\"email\":\"anna@example.org\",\"cards\":[\"DEMO-1\"],\"consent\":true}");
     struct text answer, member;
     int status = book_call(&demo->book, CALL_ENROL, NULL, body, "demo-member", arena, &answer);
 
     if (status != 200) {
-        fprintf(stderr, "kopilka: the demo's member was refused: %.*s\n", (int)answer.len, answer.ptr);
+        fprintf(stderr, "kopilka: the demo's member was refused: %.*s\n", (int)answer.len,
+                answer.ptr);
         return 1;
     }
     member = answer_field(answer, "member", arena);
@@ -88,7 +92,7 @@ enrol_somebody(struct demo *demo, struct arena *arena)
 static int
 prepare(struct demo *demo, struct arena *arena)
 {
-    struct replay_options replay = {.data = "data/x5"};
+    struct replay_options replay = { .data = "data/x5" };
     struct err err;
 
     for (size_t i = 0; i < KOP_COUNT(programmes); i++) {
@@ -111,9 +115,9 @@ static int
 run(const struct arguments *arguments)
 {
     const char *folder = argument(arguments, "dir", "build/demo");
-    struct option book_options[] = {BOOK_OPTIONS, {0}};
-    struct arguments book_arguments = {.option = book_options};
-    struct book_wish wish = {.create = true};
+    struct option book_options[] = { BOOK_OPTIONS, { 0 } };
+    struct arguments book_arguments = { .option = book_options };
+    struct book_wish wish = { .create = true };
     struct demo *demo = calloc(1, sizeof(*demo));
     struct serve_wish serve = {
         .address = "127.0.0.1",

@@ -14,8 +14,8 @@
 
 static const struct option options[] = {
     BOOK_OPTIONS,
-    {"from", "TIME", "publish: in force from (RFC 3339; default: now)"},
-    {0},
+    { "from", "TIME", "publish: in force from (RFC 3339; default: now)" },
+    { 0 },
 };
 
 /* {"document": …, "in_force_from": …} */
@@ -47,8 +47,8 @@ publish_programme(struct book *book, const char *path, const char *from, struct 
     if (file_read(path, arena, &document, &err) || plan_peek(arena, document, &id, &zone, &err))
         return complain(&err);
     char *name = text_c_string(arena, id);
-    int status = book_call(book, CALL_PUBLISH, name, version_body(arena, document, from), NULL, arena,
-                           &answer);
+    int status = book_call(book, CALL_PUBLISH, name, version_body(arena, document, from), NULL,
+                           arena, &answer);
     printf("%s: %.*s\n", path, (int)answer.len, answer.ptr);
     return status == 200 ? 0 : 1;
 }
@@ -56,13 +56,14 @@ publish_programme(struct book *book, const char *path, const char *from, struct 
 static int
 check_programme(const char *path, struct arena *arena)
 {
-    struct text document, id, zone_name, tzif = {0};
-    struct problems problems = {0};
+    struct text document, id, zone_name, tzif = { 0 };
+    struct problems problems = { 0 };
     struct plan *plan;
     struct err err;
     char zone_path[256];
 
-    if (file_read(path, arena, &document, &err) || plan_peek(arena, document, &id, &zone_name, &err))
+    if (file_read(path, arena, &document, &err) ||
+        plan_peek(arena, document, &id, &zone_name, &err))
         return complain(&err);
     if (zone_name.len && !text_equal(zone_name, TEXT("UTC"))) {
         snprintf(zone_path, sizeof(zone_path), "/usr/share/zoneinfo/%.*s", (int)zone_name.len,
@@ -72,8 +73,9 @@ check_programme(const char *path, struct arena *arena)
     }
     enum code rc = plan_compile(arena, document, tzif, 1, &plan, &problems, &err);
     for (uint32_t i = 0; i < problems.count; i++)
-        printf("%s%.*s: %.*s\n", path, (int)problems.item[i].pointer.len, problems.item[i].pointer.ptr,
-               (int)problems.item[i].sentence.len, problems.item[i].sentence.ptr);
+        printf("%s%.*s: %.*s\n", path, (int)problems.item[i].pointer.len,
+               problems.item[i].pointer.ptr, (int)problems.item[i].sentence.len,
+               problems.item[i].sentence.ptr);
     if (rc == CODE_SYNTAX && problems.count)
         return 1;
     if (rc)
@@ -86,7 +88,7 @@ static int
 run_programme(const struct arguments *arguments)
 {
     const char *verb = arguments->word[0], *path = arguments->word[1];
-    struct book_wish wish = {.create = true};
+    struct book_wish wish = { .create = true };
     struct arena arena;
     struct text answer;
     struct book book;
@@ -104,7 +106,7 @@ run_programme(const struct arguments *arguments)
     if (book_open(arguments, &wish, &book, &err))
         return complain(&err);
     if (is_list) {
-        status = book_call(&book, CALL_PROGRAMMES, NULL, (struct text){0}, NULL, &arena, &answer);
+        status = book_call(&book, CALL_PROGRAMMES, NULL, (struct text){ 0 }, NULL, &arena, &answer);
         printf("%.*s\n", (int)answer.len, answer.ptr);
         status = status == 200 ? 0 : 1;
     } else {
@@ -121,7 +123,8 @@ const struct command command_programme = {
     .words_min = 1,
     .words_max = 2,
     .summary = "check or publish a programme document",
-    .help = "check reports every mistake with its JSON pointer and needs no book. A published version never changes.",
+    .help = "check reports every mistake with its JSON pointer and needs no book. A published "
+            "version never changes.",
     .option = options,
     .run = run_programme,
 };
@@ -129,22 +132,22 @@ const struct command command_programme = {
 /* ---- evaluate ---- */
 
 static const struct option evaluate_options[] = {
-    {"programme", "FILE", "the programme's document"},
-    {"event", "FILE", "body of POST /v1/evaluate less the programme: event, member, mode"},
-    {"russian", NULL, "sentences in Russian"},
-    {0},
+    { "programme", "FILE", "the programme's document" },
+    { "event", "FILE", "body of POST /v1/evaluate less the programme: event, member, mode" },
+    { "russian", NULL, "sentences in Russian" },
+    { 0 },
 };
 
 static int
 evaluate(struct arena *arena, struct text document, struct text body, bool russian)
 {
-    struct evaluate_body parts = {0};
-    struct refusal refusal = {0};
-    struct text tzif = {0}, id, zone_name, sentence;
-    struct problems problems = {0};
-    struct member_view view = {0};
-    struct decision decision = {0};
-    struct event event = {0};
+    struct evaluate_body parts = { 0 };
+    struct refusal refusal = { 0 };
+    struct text tzif = { 0 }, id, zone_name, sentence;
+    struct problems problems = { 0 };
+    struct member_view view = { 0 };
+    struct decision decision = { 0 };
+    struct event event = { 0 };
     struct json_writer writer;
     struct plan *plan;
     struct buf out;
@@ -158,7 +161,8 @@ evaluate(struct arena *arena, struct text document, struct text body, bool russi
     if (zone_name.len && !text_equal(zone_name, TEXT("UTC")) && file_read(path, arena, &tzif, &err))
         return complain(&err);
     if (plan_compile(arena, document, tzif, 1, &plan, &problems, &err)) {
-        fprintf(stderr, "kopilka: the programme has %u mistakes; `kopilka programme check` names them\n",
+        fprintf(stderr,
+                "kopilka: the programme has %u mistakes; `kopilka programme check` names them\n",
                 problems.count);
         return 1;
     }

@@ -46,21 +46,21 @@ answer_field(struct text json, const char *name, struct arena *arena)
     struct err err;
 
     if (json_tree_parse(arena, json, &node, &err))
-        return (struct text){0};
+        return (struct text){ 0 };
     while (node && *name) {
         size_t size = strcspn(name, "/");
-        node = json_member(node, (struct text){name, (uint32_t)size});
+        node = json_member(node, (struct text){ name, (uint32_t)size });
         name += size + (name[size] == '/');
     }
-    return node ? node->value : (struct text){0};
+    return node ? node->value : (struct text){ 0 };
 }
 
 static const struct option options[] = {
     BOOK_OPTIONS,
-    {"data", "DIR", "folder of the data (default: data/x5 or data/uci)"},
-    {"programme", "FILE", "the programme (default: programmes/x5/programme.json …)"},
-    {"differences", "FILE", "write what differs or was refused, as CSV"},
-    {0},
+    { "data", "DIR", "folder of the data (default: data/x5 or data/uci)" },
+    { "programme", "FILE", "the programme (default: programmes/x5/programme.json …)" },
+    { "differences", "FILE", "write what differs or was refused, as CSV" },
+    { 0 },
 };
 
 static int
@@ -71,7 +71,7 @@ run(const struct arguments *arguments)
         .data = argument(arguments, "data", is_uci ? "data/uci" : "data/x5"),
         .differences = argument(arguments, "differences", NULL),
     };
-    struct book_wish wish = {.create = true};
+    struct book_wish wish = { .create = true };
     struct arena arena;
     struct book book;
     struct err err;
@@ -83,11 +83,11 @@ run(const struct arguments *arguments)
     if (book_open(arguments, &wish, &book, &err))
         return complain(&err);
     arena_init_heap(&arena);
-    int status = publish_programme(&book,
-                                   argument(arguments, "programme",
-                                            is_uci ? "programmes/uci/programme.json"
-                                                   : "programmes/x5/programme.json"),
-                                   is_uci ? "2010-01-01T00:00:00Z" : "2018-01-01T00:00:00+03:00", &arena);
+    int status = publish_programme(
+        &book,
+        argument(arguments, "programme",
+                 is_uci ? "programmes/uci/programme.json" : "programmes/x5/programme.json"),
+        is_uci ? "2010-01-01T00:00:00Z" : "2018-01-01T00:00:00+03:00", &arena);
     arena_release(&arena);
     if (!status)
         status = is_uci ? replay_uci(&book, &replay) : replay_x5(&book, &replay);

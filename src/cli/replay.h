@@ -9,7 +9,8 @@
 #include "cli/cli.h"
 #include "service/pump.h"
 
-/* Publish a programme file, in force from `from`. Prints the answer; 0 when published or there already. */
+/* Publish a programme file, in force from `from`. Prints the answer; 0 when published or there
+ * already. */
 int publish_programme(struct book *book, const char *path, const char *from, struct arena *arena);
 
 struct replay_options {
@@ -29,7 +30,8 @@ struct enrolling {
 };
 void enrol_card(struct pump *pump, const struct enrolling *enrolling, struct text card);
 
-/* A field of a JSON answer at the top level or nested by name: "totals/earned"; empty text when absent. */
+/* A field of a JSON answer at the top level or nested by name: "totals/earned"; empty text when
+ * absent. */
 struct text answer_field(struct text json, const char *name, struct arena *arena);
 
 #endif

@@ -1,9 +1,12 @@
 /*
- * replay_uci.c - one year of a UK online shop: purchases, points, levels, and cancellations as returns.
+ * replay_uci.c - one year of a UK online shop: purchases, points, levels, and cancellations as
+ * returns.
  *
  * Owns:      grouping lines into invoices, matching a cancelled line to an earlier invoice.
- * Why:       cancellations do not name what they cancel. A line is matched whole to one earlier invoice of the
- *            same customer and article: at the same price if there is one, the latest first, else at any price.
+ * Why:       cancellations do not name what they cancel. A line is matched whole to one earlier
+ *            invoice of the
+ *            same customer and article: at the same price if there is one, the latest first, else
+ * at any price.
  *            It is returned at the purchase's price; what finds no purchase is refused and listed.
  * Check:     sold + accepted returns + refused lines = the net of all lines of the file.
  * Tests:     tests/stories/
@@ -20,24 +23,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { lines_max = 600000, invoices_max = 60000, customers_max = 10000, price_digits = 3, window = 128 };
+enum {
+    lines_max = 600000,
+    invoices_max = 60000,
+    customers_max = 10000,
+    price_digits = 3,
+    window = 128
+};
 
 struct uci_line {
     uint32_t invoice;
-    uint32_t number;        /* in the file's own counting */
+    uint32_t number; /* in the file's own counting */
     struct text article, price_text;
     int64_t quantity, price; /* whole pieces; thousandths of a pound */
-    int64_t left;           /* of a sold line: not yet returned */
-    uint32_t place;         /* of a sold line: its number on our receipt, from 1 */
+    int64_t left;            /* of a sold line: not yet returned */
+    uint32_t place;          /* of a sold line: its number on our receipt, from 1 */
 };
 
 struct uci_invoice {
     struct text number, customer, at;
     unix_ms now;
     char kind;
-    uint32_t first, count;  /* lines in file order; all of one invoice are gathered */
+    uint32_t first, count; /* lines in file order; all of one invoice are gathered */
     uint32_t customer_index;
-    bool sold;              /* sent as a purchase */
+    bool sold; /* sent as a purchase */
 };
 
 struct uci {
@@ -92,7 +101,8 @@ find_invoice(struct uci *uci, const struct csv *csv, const int *column, uint32_t
     invoice->kind = csv_field(csv, column[2]).ptr[0];
     map_put(&uci->invoices, invoice->number, *index);
     invoice->customer_index = UINT32_MAX;
-    if (invoice->customer.len && !map_get(&uci->customers, invoice->customer, &invoice->customer_index)) {
+    if (invoice->customer.len &&
+        !map_get(&uci->customers, invoice->customer, &invoice->customer_index)) {
         if (uci->customer_count == customers_max)
             return false;
         invoice->customer_index = uci->customer_count++;
@@ -151,8 +161,8 @@ gather(struct uci *uci, struct err *err)
 static enum code
 read_lines(struct uci *uci, const char *folder, struct err *err)
 {
-    static const char *const names[] = {"invoice", "line", "kind", "ts", "customer", "stock_code",
-                                        "quantity", "unit_price_gbp"};
+    static const char *const names[] = { "invoice",  "line",       "kind",     "ts",
+                                         "customer", "stock_code", "quantity", "unit_price_gbp" };
     int column[KOP_COUNT(names)];
     enum csv_result result;
     struct csv *csv;
@@ -184,9 +194,9 @@ refuse(struct uci *uci, const struct uci_line *line, const char *why)
     uci->refused_sum += sum;
     if (uci->refused)
         fprintf(uci->refused, "%.*s,%u,%.*s,%.*s,%lld,%.*s,%s\n", (int)invoice->number.len,
-                invoice->number.ptr, line->number, (int)invoice->customer.len, invoice->customer.ptr,
-                (int)line->article.len, line->article.ptr, (long long)line->quantity,
-                (int)line->price_text.len, line->price_text.ptr, why);
+                invoice->number.ptr, line->number, (int)invoice->customer.len,
+                invoice->customer.ptr, (int)line->article.len, line->article.ptr,
+                (long long)line->quantity, (int)line->price_text.len, line->price_text.ptr, why);
 }
 
 /* ---- purchases ---- */
@@ -236,7 +246,7 @@ send_purchase(struct uci *uci, uint32_t index)
     json_begin_object(&writer);
     json_key(&writer, "programme");
     json_string(&writer, "uci");
-    write_key(&writer, invoice->number, (struct text){0});
+    write_key(&writer, invoice->number, (struct text){ 0 });
     json_key(&writer, "occurred_at");
     json_text(&writer, invoice->at);
     if (invoice->customer.len) {
@@ -296,7 +306,7 @@ points_earned(struct text answer, struct arena *arena)
 static void
 count_level(struct uci *uci, struct text answer, struct arena *arena)
 {
-    static const char *const levels[] = {"bronze", "silver", "gold"};
+    static const char *const levels[] = { "bronze", "silver", "gold" };
     struct text level = answer_field(answer, "balance/levels/tier/level", arena);
 
     for (size_t i = 0; i < KOP_COUNT(levels); i++)
@@ -336,7 +346,7 @@ answered(void *context, struct pump_call *slot)
 static void
 book_purchases(struct uci *uci)
 {
-    struct enrolling enrolling = {.programme = "uci", .at = uci->invoice[0].now - 1000};
+    struct enrolling enrolling = { .programme = "uci", .at = uci->invoice[0].now - 1000 };
 
     for (uint32_t i = 0; i < uci->customer_count; i++)
         enrol_card(uci->pump, &enrolling, uci->customer[i]);
@@ -368,10 +378,11 @@ look_at_levels(struct uci *uci)
 
 /* ---- cancellations ---- */
 
-/* Could `quantity` of the article come back to this invoice, at this price (or any, if `price` < 0)? */
+/* Could `quantity` of the article come back to this invoice, at this price (or any, if `price` <
+ * 0)? */
 static bool
-invoice_takes(const struct uci *uci, const struct uci_invoice *invoice, const struct uci_line *cancelled,
-              bool same_price)
+invoice_takes(const struct uci *uci, const struct uci_invoice *invoice,
+              const struct uci_line *cancelled, bool same_price)
 {
     int64_t left = 0;
 
@@ -386,8 +397,8 @@ invoice_takes(const struct uci *uci, const struct uci_invoice *invoice, const st
 
 /* The latest earlier invoice of the customer that takes the line whole; UINT32_MAX: none. */
 static uint32_t
-match(const struct uci *uci, const uint32_t *of_customer, uint32_t count, const struct uci_line *cancelled,
-      bool same_price)
+match(const struct uci *uci, const uint32_t *of_customer, uint32_t count,
+      const struct uci_line *cancelled, bool same_price)
 {
     unix_ms at = uci->invoice[cancelled->invoice].now;
 
@@ -400,9 +411,11 @@ match(const struct uci *uci, const uint32_t *of_customer, uint32_t count, const 
 }
 
 static void
-send_return(struct uci *uci, uint32_t to, const struct uci_line *cancelled, bool same_price, unix_ms now)
+send_return(struct uci *uci, uint32_t to, const struct uci_line *cancelled, bool same_price,
+            unix_ms now)
 {
-    const struct uci_invoice *purchase = &uci->invoice[to], *invoice = &uci->invoice[cancelled->invoice];
+    const struct uci_invoice *purchase = &uci->invoice[to],
+                             *invoice = &uci->invoice[cancelled->invoice];
     struct pump_call *slot = pump_slot(uci->pump);
     struct json_writer writer;
     struct buf body, suffix;
@@ -420,7 +433,7 @@ send_return(struct uci *uci, uint32_t to, const struct uci_line *cancelled, bool
     json_text(&writer, invoice->at);
     json_key(&writer, "receipt");
     json_begin_object(&writer);
-    write_key(&writer, purchase->number, (struct text){0});
+    write_key(&writer, purchase->number, (struct text){ 0 });
     json_end_object(&writer);
     json_key(&writer, "lines");
     json_begin_array(&writer);
@@ -448,8 +461,8 @@ send_return(struct uci *uci, uint32_t to, const struct uci_line *cancelled, bool
 }
 
 static void
-cancel_line(struct uci *uci, const uint32_t *of_customer, uint32_t count, const struct uci_line *line,
-            unix_ms now)
+cancel_line(struct uci *uci, const uint32_t *of_customer, uint32_t count,
+            const struct uci_line *line, unix_ms now)
 {
     uint32_t to = match(uci, of_customer, count, line, true);
     bool same_price = to != UINT32_MAX;
@@ -457,7 +470,8 @@ cancel_line(struct uci *uci, const uint32_t *of_customer, uint32_t count, const 
     if (!same_price)
         to = match(uci, of_customer, count, line, false);
     if (to == UINT32_MAX) {
-        refuse(uci, line, count ? "no earlier invoice holds so much of it" : "the buyer is not known");
+        refuse(uci, line,
+               count ? "no earlier invoice holds so much of it" : "the buyer is not known");
         return;
     }
     uci->matched++;
@@ -484,7 +498,8 @@ invoices_of(const struct uci *uci, const uint32_t *next, const uint32_t *first, 
 static enum code
 book_returns(struct uci *uci, struct err *err)
 {
-    uint32_t *next = malloc(sizeof(*next) * invoices_max), *list = malloc(sizeof(*list) * invoices_max);
+    uint32_t *next = malloc(sizeof(*next) * invoices_max),
+             *list = malloc(sizeof(*list) * invoices_max);
     uint32_t *first = malloc(sizeof(*first) * customers_max);
     unix_ms now = uci->invoice[uci->invoice_count - 1].now + 1000;
 
@@ -509,7 +524,8 @@ book_returns(struct uci *uci, struct err *err)
         for (uint32_t l = invoice->first; l < invoice->first + invoice->count; l++) {
             const struct uci_line *line = &uci->line[l];
             if (invoice->kind != 'C' || line->quantity >= 0) {
-                refuse(uci, line, invoice->kind == 'C' ? "a cancellation that adds" : "an adjustment");
+                refuse(uci, line,
+                       invoice->kind == 'C' ? "a cancellation that adds" : "an adjustment");
                 continue;
             }
             uci->cancelled++;
@@ -539,10 +555,12 @@ print_result(const struct uci *uci)
 {
     printf("  purchases of known customers        %llu, points %llu\n",
            (unsigned long long)uci->purchases_known, (unsigned long long)uci->points);
-    printf("  levels before returns               bronze and above %llu, silver and above %llu, gold %llu\n",
+    printf("  levels before returns               bronze and above %llu, silver and above %llu, "
+           "gold %llu\n",
            (unsigned long long)uci->level[0], (unsigned long long)uci->level[1],
            (unsigned long long)uci->level[2]);
-    printf("  cancelled lines %llu: matched %llu (at the same price %llu), returned %llu, refused by the "
+    printf("  cancelled lines %llu: matched %llu (at the same price %llu), returned %llu, refused "
+           "by the "
            "server %llu\n",
            (unsigned long long)uci->cancelled, (unsigned long long)uci->matched,
            (unsigned long long)uci->matched_same_price, (unsigned long long)uci->returns_done,
@@ -552,8 +570,9 @@ print_result(const struct uci *uci)
     print_money("refused lines", uci->refused_sum);
     print_money("together", uci->sold + uci->returned + uci->refused_sum);
     print_money("net of the file", uci->net);
-    printf("uci: %llu purchases, %llu points, %llu returns\n", (unsigned long long)uci->purchases_known,
-           (unsigned long long)uci->points, (unsigned long long)uci->returns_done);
+    printf("uci: %llu purchases, %llu points, %llu returns\n",
+           (unsigned long long)uci->purchases_known, (unsigned long long)uci->points,
+           (unsigned long long)uci->returns_done);
 }
 
 static int

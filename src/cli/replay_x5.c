@@ -2,7 +2,8 @@
  * replay_x5.c - 1 760 receipts of a Russian loyalty card, compared with the points that were given.
  *
  * Owns:      the order: members, least opening balances, receipts as facts.
- * Why:       the opening balance of a client is unknown: a first pass of quotes finds the least that its
+ * Why:       the opening balance of a client is unknown: a first pass of quotes finds the least
+ *            that its
  *            spending needs, which is brought in as a migration movement.
  * Tests:     tests/stories/
  */
@@ -19,14 +20,14 @@
 
 enum { receipts_max = 10000, clients_max = 1000, points_scale = 1, window = 256, currencies = 2 };
 
-static const char *const currency_codes[currencies] = {"regular", "express"};
+static const char *const currency_codes[currencies] = { "regular", "express" };
 
 struct x5_receipt {
     struct text number, client, at, store, sum;
-    struct text given;               /* regular points the shop gave */
+    struct text given; /* regular points the shop gave */
     uint32_t client_index;
-    int64_t spent[currencies];       /* tenths, positive */
-    int64_t earned;                  /* by the programme, regular tenths */
+    int64_t spent[currencies]; /* tenths, positive */
+    int64_t earned;            /* by the programme, regular tenths */
     unix_ms now;
 };
 
@@ -92,8 +93,14 @@ read_receipt(struct x5 *x5, const struct csv *csv, const int *column)
 static enum code
 read_receipts(struct x5 *x5, const char *folder, struct err *err)
 {
-    static const char *const names[] = {"receipt", "client_id", "ts", "store_id",
-        "regular_points_received", "regular_points_spent", "express_points_spent", "purchase_sum_rub"};
+    static const char *const names[] = { "receipt",
+                                         "client_id",
+                                         "ts",
+                                         "store_id",
+                                         "regular_points_received",
+                                         "regular_points_spent",
+                                         "express_points_spent",
+                                         "purchase_sum_rub" };
     int column[KOP_COUNT(names)];
     enum csv_result result;
     struct csv *csv;
@@ -109,7 +116,8 @@ read_receipts(struct x5 *x5, const char *folder, struct err *err)
             rc = err_set(err, CODE_SYNTAX, "'%s' has no column '%s'", path, names[i]);
     }
     while (!rc && (result = csv_next(csv)) != CSV_END)
-        if (result == CSV_BROKEN || x5->receipt_count == receipts_max || !read_receipt(x5, csv, column))
+        if (result == CSV_BROKEN || x5->receipt_count == receipts_max ||
+            !read_receipt(x5, csv, column))
             rc = err_set(err, CODE_SYNTAX, "'%s', row %llu is no receipt", path,
                          (unsigned long long)csv_row(csv));
     csv_close(csv);
@@ -144,10 +152,13 @@ send_receipt(struct x5 *x5, uint32_t index, enum route_name route)
 {
     const struct x5_receipt *receipt = &x5->receipt[index];
     struct pump_call *slot = pump_slot(x5->pump);
-    const struct { const char *name; struct text value; } fields[] = {
-        {"outlet", receipt->store},   {"till", TEXT("1")},  {"period", TEXT("0")},
-        {"number", receipt->number},  {"occurred_at", receipt->at}, {"card", receipt->client},
-        {"mode", TEXT("fact")},
+    const struct {
+        const char *name;
+        struct text value;
+    } fields[] = {
+        { "outlet", receipt->store },  { "till", TEXT("1") },          { "period", TEXT("0") },
+        { "number", receipt->number }, { "occurred_at", receipt->at }, { "card", receipt->client },
+        { "mode", TEXT("fact") },
     };
     struct json_writer writer;
     struct buf body;
@@ -255,7 +266,7 @@ answered(void *context, struct pump_call *slot)
 static void
 enrol_clients(struct x5 *x5)
 {
-    struct enrolling enrolling = {.programme = "x5", .at = x5->receipt[0].now - 2000};
+    struct enrolling enrolling = { .programme = "x5", .at = x5->receipt[0].now - 2000 };
 
     for (uint32_t i = 0; i < x5->client_count; i++)
         enrol_card(x5->pump, &enrolling, x5->client[i].card);

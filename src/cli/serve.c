@@ -18,16 +18,16 @@ enum { stop_deadline_ms = 10000, cache_mib_default = 64, cache_mib_max = 65536 }
 
 static const struct option options[] = {
     BOOK_OPTIONS,
-    {"address", "ADDRESS", "where to listen (default: 127.0.0.1; others need --behind-proxy)"},
-    {"port", "N", "port (default: 8080; 0: the kernel chooses)"},
-    {"behind-proxy", NULL, "a proxy in front speaks TLS"},
-    {"threads", "N", "loop threads (default: 1)"},
-    {"cache-mib", "N", "page cache of the book in MiB (default: 64)"},
-    {"readers", "N", "reader threads (default: 1)"},
-    {"node", "N", "number of this server in ids, 0..1023 (default: 0)"},
-    {"log", "FILE", "structured log, one JSON object a line ('-': standard error)"},
-    {"no-daily", NULL, "do not run the daily job in this process"},
-    {0},
+    { "address", "ADDRESS", "where to listen (default: 127.0.0.1; others need --behind-proxy)" },
+    { "port", "N", "port (default: 8080; 0: the kernel chooses)" },
+    { "behind-proxy", NULL, "a proxy in front speaks TLS" },
+    { "threads", "N", "loop threads (default: 1)" },
+    { "cache-mib", "N", "page cache of the book in MiB (default: 64)" },
+    { "readers", "N", "reader threads (default: 1)" },
+    { "node", "N", "number of this server in ids, 0..1023 (default: 0)" },
+    { "log", "FILE", "structured log, one JSON object a line ('-': standard error)" },
+    { "no-daily", NULL, "do not run the daily job in this process" },
+    { 0 },
 };
 
 static void
@@ -110,7 +110,8 @@ run(const struct arguments *arguments)
 {
     const char *address = argument(arguments, "address", "127.0.0.1");
     struct book_wish wish = {
-        .cache_bytes = argument_number(arguments, "cache-mib", cache_mib_default, cache_mib_max) << 20,
+        .cache_bytes = argument_number(arguments, "cache-mib", cache_mib_default, cache_mib_max)
+                       << 20,
         .readers = (uint32_t)argument_number(arguments, "readers", 1, 64),
         .node = (uint32_t)argument_number(arguments, "node", 0, 1023),
     };
@@ -139,7 +140,8 @@ const struct command command_serve = {
     .name = "serve",
     .summary = "serve the HTTP API on a book",
     .help = "Stops cleanly on SIGTERM: answers what is in flight, then exits.\n"
-            "API keys are made by `kopilka key`; programmes are published by `kopilka programme publish`.",
+            "API keys are made by `kopilka key`; programmes are published by `kopilka programme "
+            "publish`.",
     .option = options,
     .run = run,
 };

@@ -1,5 +1,7 @@
 /*
  * serve.h - serving an open book until the process is told to stop; `serve` and `demo` both do.
+ *
+ * Owns:      what serving needs to know.
  */
 #ifndef KOP_CLI_SERVE_H
 #define KOP_CLI_SERVE_H
@@ -13,12 +15,13 @@ struct serve_wish {
     bool behind_proxy;
     uint32_t threads;
     bool daily;
-    int log; /* descriptor; -1: none */
+    int log;                                         /* descriptor; -1: none */
     void (*listening)(void *context, uint16_t port); /* called once it answers */
     void *context;
 };
 
-/* Keep SIGTERM and SIGINT for serve_until_stopped(): before the book is opened, for every thread inherits it. */
+/* Keep SIGTERM and SIGINT for serve_until_stopped(): before the book is opened, for every thread
+ * inherits it. */
 void serve_block_signals(void);
 
 /* Serves, stops on SIGTERM or SIGINT, closes the book. The program's exit status. */

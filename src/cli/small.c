@@ -10,26 +10,25 @@
 
 static const struct option key_options[] = {
     BOOK_OPTIONS,
-    {"scopes", "LIST", "of till, read, members, admin (default: till,read,members)"},
-    {"outlet", "CODE", "only for this outlet"},
-    {"till", "CODE", "only for this till"},
-    {0},
+    { "scopes", "LIST", "of till, read, members, admin (default: till,read,members)" },
+    { "outlet", "CODE", "only for this outlet" },
+    { "till", "CODE", "only for this till" },
+    { 0 },
 };
 
 static int
 run_key(const struct arguments *arguments)
 {
-    struct book_wish wish = {.create = true};
+    struct book_wish wish = { .create = true };
     char token[key_token_bytes];
     struct book book;
     struct err err;
 
     if (book_open(arguments, &wish, &book, &err))
         return complain(&err);
-    enum code rc = service_new_key(book.service, book.tenant,
-                                   argument(arguments, "scopes", "till,read,members"),
-                                   argument(arguments, "outlet", ""), argument(arguments, "till", ""),
-                                   token, &err);
+    enum code rc = service_new_key(
+        book.service, book.tenant, argument(arguments, "scopes", "till,read,members"),
+        argument(arguments, "outlet", ""), argument(arguments, "till", ""), token, &err);
     if (!rc)
         printf("%s\n", token);
     book_close(&book);
@@ -46,7 +45,7 @@ const struct command command_key = {
 
 /* ---- verify ---- */
 
-static const struct option book_options[] = {BOOK_OPTIONS, {0}};
+static const struct option book_options[] = { BOOK_OPTIONS, { 0 } };
 
 static void
 verify_progress(void *context, uint64_t done)
@@ -57,7 +56,7 @@ verify_progress(void *context, uint64_t done)
 static int
 run_verify(const struct arguments *arguments)
 {
-    struct book_wish wish = {0};
+    struct book_wish wish = { 0 };
     struct verify_result result;
     struct progress progress;
     char hash[2 * 32 + 1] = "";
@@ -72,8 +71,9 @@ run_verify(const struct arguments *arguments)
     if (rc)
         return complain(&err);
     hex_encode(result.state_hash, sizeof(result.state_hash), hash);
-    printf("owners %llu, movements %llu, faults %llu\nstate %s\n", (unsigned long long)result.owners,
-           (unsigned long long)result.movements, (unsigned long long)result.faults, hash);
+    printf("owners %llu, movements %llu, faults %llu\nstate %s\n",
+           (unsigned long long)result.owners, (unsigned long long)result.movements,
+           (unsigned long long)result.faults, hash);
     if (result.faults == 0)
         return 0;
     printf("first fault: owner %llu, movement %u: %s\n", (unsigned long long)result.owner_id,
@@ -84,7 +84,8 @@ run_verify(const struct arguments *arguments)
 const struct command command_verify = {
     .name = "verify",
     .summary = "check every owner: movements, lots, chains, rows",
-    .help = "Exit status 0: the books are right. 1: the first fault is named by owner and movement.",
+    .help =
+        "Exit status 0: the books are right. 1: the first fault is named by owner and movement.",
     .option = book_options,
     .run = run_verify,
 };
@@ -93,8 +94,8 @@ const struct command command_verify = {
 
 static const struct option daily_options[] = {
     BOOK_OPTIONS,
-    {"now", "TIME", "as if it were then (RFC 3339)"},
-    {0},
+    { "now", "TIME", "as if it were then (RFC 3339)" },
+    { 0 },
 };
 
 static int
@@ -103,7 +104,7 @@ run_daily(const struct arguments *arguments)
     const char *written = argument(arguments, "now", NULL);
     struct host host = host_system();
     struct daily_result result;
-    struct book_wish wish = {0};
+    struct book_wish wish = { 0 };
     struct book book;
     struct err err;
     unix_ms now = host.now(host.context);
@@ -136,7 +137,7 @@ const struct command command_daily = {
 static int
 run_backup(const struct arguments *arguments)
 {
-    struct book_wish wish = {0};
+    struct book_wish wish = { 0 };
     struct book book;
     struct err err;
 

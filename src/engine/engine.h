@@ -105,7 +105,7 @@ KOP_MUST_CHECK enum code engine_evaluate(const struct plan *plan, const struct e
  * around these instead of computing certificates, points and purse. See semantics, "Returns".
  */
 struct kept_payment {
-    amount points;      /* money worth, all currencies */
+    amount points; /* money worth, all currencies */
     amount certificate;
     amount purse;
 };

@@ -20,7 +20,7 @@ step_refuse(struct step *step, enum outcome outcome, struct text culprit)
     step->outcome = outcome;
     step->culprit = culprit;
     step->record = NULL;
-    step->changes = (struct changes){0};
+    step->changes = (struct changes){ 0 };
     return OK;
 }
 
@@ -53,7 +53,7 @@ step_begin(struct step *step, const struct terms *terms, bool make, uint32_t fla
         return step_no_memory(err);
     if (!view->owner_found && !make)
         return step_refuse(step, OUTCOME_NOT_FOUND, TEXT(""));
-    step->changes = (struct changes){0};
+    step->changes = (struct changes){ 0 };
     if (view->owner_found)
         *owner = view->owner;
     else
@@ -69,6 +69,23 @@ step_begin(struct step *step, const struct terms *terms, bool make, uint32_t fla
     step->outcome = OUTCOME_DONE;
     *open = true;
     return OK;
+}
+
+void
+step_need_rolling(const struct terms *terms, unix_ms now, struct needs *needs)
+{
+    int64_t today = zone_day(terms->zone, now);
+
+    assert(needs->rolling == 0);
+    for (uint32_t i = 0; i < terms->counter_count; i++) {
+        const struct counter_terms *counter = &terms->counter[i];
+        if (counter->rolling_days == 0)
+            continue;
+        int64_t from = today - counter->rolling_days;
+        if (needs->rolling == 0 || from < needs->rolling_from)
+            needs->rolling_from = from;
+        needs->rolling |= UINT64_C(1) << (counter->no - 1);
+    }
 }
 
 struct record *

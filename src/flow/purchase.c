@@ -3,7 +3,8 @@
  *
  * Owns:      the order: settle, decide, plan which lots pay, book, record.
  * Must not:  compute discounts or points (engine), move points by itself (ledger).
- * Invariant: a quote runs the same code as a commit and stops before the first movement of its own; a live
+ * Invariant: a quote runs the same code as a commit and stops before the first movement of its
+ *            own; a live
  *            reserve is never refused by a rule; the record alone is enough for a return.
  * Tests:     tests/unit/flow/test_purchase.c, tests/sim/
  */
@@ -15,19 +16,8 @@ void
 flow_purchase_needs(const struct plan *plan, uint64_t owner_id, uint64_t reserve, unix_ms now,
                     struct needs *needs)
 {
-    const struct terms *terms = plan_terms(plan);
-    int64_t today = zone_day(terms->zone, now);
-
     *needs = (struct needs){.owner_id = owner_id, .origin = reserve};
-    for (uint32_t i = 0; i < terms->counter_count; i++) {
-        const struct counter_terms *counter = &terms->counter[i];
-        if (counter->rolling_days == 0)
-            continue;
-        int64_t from = today - counter->rolling_days;
-        if (needs->rolling == 0 || from < needs->rolling_from)
-            needs->rolling_from = from;
-        needs->rolling |= UINT64_C(1) << (counter->no - 1);
-    }
+    step_need_rolling(plan_terms(plan), now, needs);
 }
 
 void
@@ -56,14 +46,14 @@ flow_decision_bytes(const struct decision *decision, struct buf *buf)
     }
 }
 
-/* Which lots pay. In mode fact what no lot covers is `uncovered`; otherwise the engine has looked already. */
+/* Which lots pay. In mode fact what no lot covers is `uncovered`; otherwise the engine has
+ * looked already. */
 static enum code
 plan_payment(struct step *step, const struct owner *owner, bool is_fact, struct err *err)
 {
     struct record *record = step->record;
     const struct decision *decision = &record->decision;
-    struct take *all = arena_array(step->arena, struct take,
-                                   owner->lot_count + 1);
+    struct take *all = arena_array(step->arena, struct take, owner->lot_count + 1);
 
     if (!all)
         return step_no_memory(err);
@@ -76,8 +66,7 @@ plan_payment(struct step *step, const struct owner *owner, bool is_fact, struct 
         amount points = redemption->points;
         if (points > available) {
             step->limit = available;
-            step->limit_scale =
-                terms_currency(plan_terms(step->plan), redemption->currency)->scale;
+            step->limit_scale = terms_currency(plan_terms(step->plan), redemption->currency)->scale;
             if (!is_fact)
                 return step_refuse(step, OUTCOME_NOT_ENOUGH, TEXT("/redeem"));
             points = available;
@@ -112,7 +101,8 @@ count_uncovered(struct record *record, const struct terms *terms)
         assert(missing >= 0);
         if (missing == 0)
             continue;
-        if (!i64_mul_div(missing, currency->worth.num, currency->worth.den, ROUND_HALF_UP, &money) ||
+        if (!i64_mul_div(missing, currency->worth.num, currency->worth.den, ROUND_HALF_UP,
+                         &money) ||
             !i64_add(record->uncovered, money, &record->uncovered))
             return false;
     }
@@ -233,8 +223,8 @@ decide_now(struct step *step, const struct purchase_input *input, const struct o
     if (rc)
         return rc;
     if (record->decision.outcome != OUTCOME_DONE) {
-        const struct currency_terms *of =
-            terms_currency(plan_terms(step->plan), record->decision.limit_currency);
+        const struct currency_terms *of = terms_currency(plan_terms(step->plan),
+                                                         record->decision.limit_currency);
         step->limit = record->decision.limit;
         step->limit_scale = of ? of->scale : plan_terms(step->plan)->money_scale;
         return step_refuse(step, record->decision.outcome, record->decision.culprit);
@@ -281,6 +271,6 @@ flow_purchase(struct step *step, const struct purchase_input *input, struct err 
     if (!step->dry)
         return book_purchase(step, input, &ledger, terms, err);
     record->valid_until = step->now + terms->quote_ms;
-    step->changes = (struct changes){0};
+    step->changes = (struct changes){ 0 };
     return step_balances(step, ledger.owner, err);
 }

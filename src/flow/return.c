@@ -1,9 +1,12 @@
 /*
  * return.c - goods come back: what is refunded, given back and taken back.
  *
- * Owns:      the totals that belong to a state of "so much of each line is back", and this step's difference.
- * Must not:  depend on the order of earlier returns: every total is a function of the quantities back so far.
- * Invariant: all back = everything back exactly; never more back than was sold; under requote refunds less
+ * Owns:      the totals that belong to a state of "so much of each line is back", and this step's
+ *            difference.
+ * Must not:  depend on the order of earlier returns: every total is a function of the quantities
+ *            back so far.
+ * Invariant: all back = everything back exactly; never more back than was sold; under requote
+ *            refunds less
  *            shortfall are the same on every path.
  * Meaning:   docs/semantics.md, "Returns".
  * Tests:     tests/unit/flow/test_return.c, tests/sim/
@@ -12,22 +15,30 @@
 
 #include "base/mem.h"
 
+void
+flow_return_needs(const struct terms *life, uint64_t owner_id, uint64_t origin, unix_ms now,
+                  struct needs *needs)
+{
+    *needs = (struct needs){.owner_id = owner_id, .origin = origin, .returned = true};
+    step_need_rolling(life, now, needs);
+}
+
 /* Totals that belong to the quantities back so far. */
 struct target {
     bool all_back;
     amount refund, certificate, purse;
-    amount *restored;  /* by take */
-    amount *revoked;   /* by earning */
+    amount *restored; /* by take */
+    amount *revoked;  /* by earning */
     int64_t counter_sub[counters_per_programme_max];
 };
 
 struct returning {
     struct step *step;
-    const struct terms *terms;       /* of the purchase's version */
+    const struct terms *terms; /* of the purchase's version */
     struct record purchase;
-    struct returned_state state;     /* before, then after */
+    struct returned_state state; /* before, then after */
     struct target target;
-    struct record *record;           /* of this return */
+    struct record *record; /* of this return */
 };
 
 /* floor(a * back / sold) for a >= 0. */
@@ -84,7 +95,7 @@ add_quantities(struct returning *r, const struct return_input *input, struct err
     if (!lines)
         return step_no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
-        struct returned_line line = {.line = i};
+        struct returned_line line = { .line = i };
         if (input->line_count)
             line = input->line[i];
         if (line.line >= event->line_count)
@@ -190,8 +201,8 @@ revoked_by_trace(struct returning *r)
             const struct effect *effect = &decision->effect[i];
             if (effect->kind == EFFECT_EARN && effect->rule == decision->earning[e].rule &&
                 effect->currency == decision->earning[e].currency)
-                r->target.revoked[e] +=
-                    share_ceil(effect->points, back_of(r, effect->line), sold_of(r, effect->line));
+                r->target.revoked[e] += share_ceil(effect->points, back_of(r, effect->line),
+                                                   sold_of(r, effect->line));
         }
 }
 
@@ -235,11 +246,11 @@ kept_goods(struct returning *r, struct event *kept, struct kept_payment **paymen
         line->gross -= share_floor(line->gross, back_of(r, i), sold_of(r, i));
         line->floor -= share_floor(line->floor, back_of(r, i), sold_of(r, i));
         line->quantity -= back_of(r, i);
-        (*payment)[i].certificate =
-            paid->certificate - share_floor(paid->certificate, back_of(r, i), sold_of(r, i));
+        (*payment)[i].certificate = paid->certificate -
+                                    share_floor(paid->certificate, back_of(r, i), sold_of(r, i));
         (*payment)[i].purse = paid->purse - share_floor(paid->purse, back_of(r, i), sold_of(r, i));
-        (*payment)[i].points =
-            paid->points - share_floor(paid->points, back_of(r, i), sold_of(r, i));
+        (*payment)[i].points = paid->points -
+                               share_floor(paid->points, back_of(r, i), sold_of(r, i));
     }
     return OK;
 }
@@ -257,7 +268,8 @@ target_by_requote(struct returning *r, struct err *err)
 
     if (rc)
         return rc;
-    rc = engine_requote(r->step->plan, &kept, &purchase->view, payment, r->step->arena, &again, err);
+    rc = engine_requote(r->step->plan, &kept, &purchase->view, payment, r->step->arena, &again,
+                        err);
     if (rc)
         return rc;
     for (uint32_t i = 0; i < again.line_count; i++) {
@@ -423,8 +435,8 @@ take_back(struct returning *r, struct ledger *ledger, struct err *err)
             ledger_regive(ledger, &lot, -step, r->purchase.op_id);
         }
         r->state.revoked[e] = r->target.revoked[e];
-        result->revoked[result->revoked_count] =
-            (struct redemption){.currency = lot.currency, .points = step};
+        result->revoked[result->revoked_count] = (struct redemption){ .currency = lot.currency,
+                                                                      .points = step };
         result->debt[result->revoked_count++] = debt;
     }
     return OK;
@@ -435,7 +447,7 @@ static void
 take_off_counters(struct returning *r, struct ledger *ledger)
 {
     const struct terms *life = ledger->terms;
-    int64_t add[counters_per_programme_max] = {0};
+    int64_t add[counters_per_programme_max] = { 0 };
 
     for (uint32_t c = 0; c < r->terms->counter_count; c++) {
         int64_t step = r->target.counter_sub[c] - r->state.counter_sub[c];
@@ -489,7 +501,7 @@ enum code
 flow_return(struct step *step, const struct return_input *input, const struct terms *life,
             struct err *err)
 {
-    struct returning r = {.step = step, .terms = plan_terms(step->plan)};
+    struct returning r = { .step = step, .terms = plan_terms(step->plan) };
     struct ledger ledger;
     bool open;
     enum code rc;

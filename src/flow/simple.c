@@ -124,7 +124,7 @@ flow_settle(struct step *step, struct err *err)
     if (rc || !open)
         return rc;
     if (step->changes.movement_count == 0) {
-        step->changes = (struct changes){0};
+        step->changes = (struct changes){ 0 };
         return OK; /* nothing was due */
     }
     rc = ledger_finish(&ledger, err);

@@ -1,9 +1,11 @@
 /*
  * api.c - the HTTP edge of the service: routes, headers in, answers out.
  *
- * Owns:      matching a request to a route, the arenas of requests, problem+json of what matches nothing.
+ * Owns:      matching a request to a route, the arenas of requests, problem+json of what matches
+ *            nothing.
  * Must not:  know a use case, or block.
- * Invariant: every request handed in by the loop is answered once; an arena serves one request at a time.
+ * Invariant: every request handed in by the loop is answered once; an arena serves one request at
+ *            a time.
  * Cost:      a warm request allocates nothing: arenas are kept by a lock-free stack.
  * Tests:     tests/stories/
  */

@@ -1,7 +1,8 @@
 /*
  * api.h - the HTTP edge of the service: routes, headers in, answers out.
  *
- * Owns:      matching a request to a route, the arenas of requests, problem+json of what matches nothing.
+ * Owns:      matching a request to a route, the arenas of requests, problem+json of what matches
+ *            nothing.
  * Must not:  know a use case, or block.
  * Threads:   a request is read and rendered on its loop thread; the store's threads only resume it.
  */

@@ -11,7 +11,8 @@
 
 struct daily_job;
 
-KOP_MUST_CHECK enum code daily_job_start(struct service *service, struct daily_job **job, struct err *err);
+KOP_MUST_CHECK enum code daily_job_start(struct service *service, struct daily_job **job,
+                                         struct err *err);
 /* Waits for the slice at work. NULL is allowed. */
 void daily_job_stop(struct daily_job *job);
 

@@ -1,7 +1,8 @@
 /*
  * call.c - one request from authentication to its answer.
  *
- * Owns:      who may ask, dispatch by route, routes to an owner, claims, submission, the last rendering.
+ * Owns:      who may ask, dispatch by route, routes to an owner, claims, submission, the last
+ *            rendering.
  * Must not:  know what a use case does.
  * Invariant: call->done comes exactly once for every service_call(); a refusal wrote nothing.
  * Tests:     tests/stories/, tests/sim/
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static const struct route_info routes[] = {
-#define ROUTE(name, method, path, scope, key) {#name, method, path, SCOPE_##scope, NAMED_##key},
+#define ROUTE(name, method, path, scope, key) { #name, method, path, SCOPE_##scope, NAMED_##key },
 #include "service/routes.def"
 #undef ROUTE
 };
@@ -81,8 +82,8 @@ authenticate(struct work *work)
     header.len -= prefix.len;
     for (split = 0; split < header.len && header.ptr[split] != '_'; split++)
         ;
-    struct text key_id = {header.ptr, split};
-    struct text hex = {header.ptr + split + 1, split < header.len ? header.len - split - 1 : 0};
+    struct text key_id = { header.ptr, split };
+    struct text hex = { header.ptr + split + 1, split < header.len ? header.len - split - 1 : 0 };
     const struct key_entry *key = catalogue_key(work->catalogue, key_id);
     if (!hex_decode(hex, secret, sizeof(secret)) || !key)
         return work_refuse(work, OUTCOME_UNAUTHENTICATED, TEXT(""));
@@ -143,7 +144,7 @@ directory_key_of(struct work *work, enum key_kind kind, struct text value)
     bytes_put_u64(&bytes, kind);
     bytes_put_text(&bytes, value);
     hmac_sha256(&work->service->directory_key, bytes.ptr, bytes.len, hash);
-    return text_copy(work->call->arena, (struct text){(char *)hash, directory_key_bytes});
+    return text_copy(work->call->arena, (struct text){ (char *)hash, directory_key_bytes });
 }
 
 struct text
@@ -153,13 +154,13 @@ telephone_normal(struct text written, struct arena *arena)
     uint32_t count = 0;
 
     if (!digits)
-        return (struct text){0};
+        return (struct text){ 0 };
     for (uint32_t i = 0; i < written.len; i++) {
         char c = written.ptr[i];
         if (c >= '0' && c <= '9')
             digits[1 + count++] = c;
         else if (c != '+' && c != ' ' && c != '-' && c != '(' && c != ')')
-            return (struct text){0};
+            return (struct text){ 0 };
     }
     bool international = written.len > 0 && written.ptr[0] == '+';
     if (!international && count == 10) { /* Russian, without its country */
@@ -169,9 +170,9 @@ telephone_normal(struct text written, struct arena *arena)
         digits[1] = '7';
     }
     if (count < 8 || count > 15 || digits[1] == '0')
-        return (struct text){0};
+        return (struct text){ 0 };
     digits[0] = '+';
-    return (struct text){digits, count + 1};
+    return (struct text){ digits, count + 1 };
 }
 
 static void
@@ -180,7 +181,7 @@ add_route(struct work *work, enum route_kind kind, struct text key)
     struct op *op = &work->op;
 
     assert(op->route_count < routes_per_op_max);
-    op->route[op->route_count++] = (struct route){.kind = kind, .key = key};
+    op->route[op->route_count++] = (struct route){ .kind = kind, .key = key };
 }
 
 bool
@@ -260,7 +261,8 @@ receipt_claim(struct work *work, const struct receipt_key *key)
 {
     struct buf bytes;
 
-    /* Order of the bytes is order by till and time: neighbours in the table were neighbours at the till. */
+    /* Order of the bytes is order by till and time: neighbours in the table were neighbours at
+     * the till. */
     buf_init(&bytes, work->call->arena, 96);
     buf_add_char(&bytes, 'r');
     put_big_endian(&bytes, work->tenant, 4);
@@ -294,7 +296,7 @@ work_claim_header(struct work *work)
         return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
     claim[0] = 'i';
     memcpy(claim + 1, hash, directory_key_bytes);
-    work->op.claim = (struct text){claim, 1 + directory_key_bytes};
+    work->op.claim = (struct text){ claim, 1 + directory_key_bytes };
     return true;
 }
 
@@ -357,7 +359,7 @@ work_run(struct tx *tx, struct op *op, struct err *err)
 {
     struct work *work = op->context;
 
-    work->refusal = (struct refusal){0};
+    work->refusal = (struct refusal){ 0 };
     return work->run(tx, op, err);
 }
 
@@ -394,14 +396,14 @@ work_begin_step(struct work *work)
     step->view = &work->view;
     step->outcome = OUTCOME_DONE;
     step->record = NULL;
-    step->changes = (struct changes){0};
+    step->changes = (struct changes){ 0 };
     memcpy(step->request_hash, work->request_hash, sizeof(step->request_hash));
 }
 
 enum code
 work_load(struct work *work, struct tx *tx, const struct needs *needs, struct err *err)
 {
-    work->view = (struct view){0};
+    work->view = (struct view){ 0 };
     work_begin_step(work);
     enum code rc = store_load(tx, needs, work->op.arena, &work->view, err);
     if (rc)
@@ -436,28 +438,59 @@ dispatch(struct work *work)
     switch (work->call->route) {
     case CALL_HEALTHZ:
     case CALL_READYZ:
-    case CALL_METRICS: call_plain(work); return;
-    case CALL_EVALUATE: call_evaluate(work); return;
+    case CALL_METRICS:
+        call_plain(work);
+        return;
+    case CALL_EVALUATE:
+        call_evaluate(work);
+        return;
     case CALL_QUOTE:
     case CALL_RESERVE:
-    case CALL_COMMIT: call_purchase(work); return;
-    case CALL_CANCEL: call_cancel(work); return;
-    case CALL_RETURN: call_return(work); return;
+    case CALL_COMMIT:
+        call_purchase(work);
+        return;
+    case CALL_CANCEL:
+        call_cancel(work);
+        return;
+    case CALL_RETURN:
+        call_return(work);
+        return;
     case CALL_RECEIPT:
-    case CALL_EXPLANATION: call_receipt(work); return;
-    case CALL_ENROL: call_enrol(work); return;
-    case CALL_FIND: call_find(work); return;
+    case CALL_EXPLANATION:
+        call_receipt(work);
+        return;
+    case CALL_ENROL:
+        call_enrol(work);
+        return;
+    case CALL_FIND:
+        call_find(work);
+        return;
     case CALL_MEMBER:
     case CALL_BALANCE:
-    case CALL_STATEMENT: call_member(work); return;
-    case CALL_CARD: call_card(work); return;
-    case CALL_OPENING: call_opening(work); return;
-    case CALL_EVENT: call_event(work); return;
-    case CALL_CHECK: call_check(work); return;
-    case CALL_PUBLISH: call_publish(work); return;
+    case CALL_STATEMENT:
+        call_member(work);
+        return;
+    case CALL_CARD:
+        call_card(work);
+        return;
+    case CALL_OPENING:
+        call_opening(work);
+        return;
+    case CALL_EVENT:
+        call_event(work);
+        return;
+    case CALL_CHECK:
+        call_check(work);
+        return;
+    case CALL_PUBLISH:
+        call_publish(work);
+        return;
     case CALL_PROGRAMMES:
-    case CALL_PROGRAMME: call_programmes(work); return;
-    case call_count: break;
+    case CALL_PROGRAMME:
+        call_programmes(work);
+        return;
+    case call_count:
+        break;
     }
     assert(!"a route without a use case");
 }
@@ -485,7 +518,7 @@ service_call(struct service *service, struct call *call)
 void
 service_render_refusal(enum outcome outcome, bool russian, struct buf *out)
 {
-    struct problem_view problem = {.outcome = outcome};
+    struct problem_view problem = { .outcome = outcome };
 
     render_problem(&problem, russian, out);
 }
@@ -505,7 +538,7 @@ finish_problem(struct work *work, struct buf *out)
     };
 
     if (problem.outcome == OUTCOME_INTERNAL)
-        problem.detail = (struct text){0}; /* for the log, not for strangers */
+        problem.detail = (struct text){ 0 }; /* for the log, not for strangers */
     out->len = 0;
     render_problem(&problem, call->russian, out);
     call->status = outcome_http_status(problem.outcome);

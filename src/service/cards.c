@@ -39,7 +39,7 @@ card_run(struct tx *tx, struct op *op, struct err *err)
         row->owner_id = member->found ? member->owner_id : card->body.member_id;
         if (row->state == KEY_FREE)
             row->state = KEY_ACTIVE;
-        struct needs needs = {.owner_id = row->owner_id};
+        struct needs needs = { .owner_id = row->owner_id };
         enum code rc = store_load(tx, &needs, op->arena, &view, err);
         if (rc)
             return rc;
@@ -60,7 +60,7 @@ card_run(struct tx *tx, struct op *op, struct err *err)
 static enum code
 render_card(struct work *work, struct buf *out, struct err *err)
 {
-    static const char *const states[] = {"free", "active", "blocked"};
+    static const char *const states[] = { "free", "active", "blocked" };
     const struct card_work *card = work->input;
     struct json_writer writer;
 
@@ -97,7 +97,7 @@ call_card(struct work *work)
         work_done(work);
         return;
     }
-    struct whom by_card = {.card = body->number}, by_member = {.member_id = body->member_id};
+    struct whom by_card = { .card = body->number }, by_member = { .member_id = body->member_id };
     work_route(work, &by_card);
     work_route(work, &by_member);
     work_submit(work, ACCESS_WRITE, card_run);

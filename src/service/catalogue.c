@@ -2,7 +2,8 @@
  * catalogue.c - tenants, programmes, their versions as compiled plans, and API keys, in memory.
  *
  * Owns:      loading them from the store, and looking them up.
- * Invariant: a snapshot is never changed once it can be seen; older ones live until the service closes.
+ * Invariant: a snapshot is never changed once it can be seen; older ones live until the service
+ *            closes.
  * Tests:     tests/stories/
  */
 #include "service/internal.h"
@@ -31,7 +32,7 @@ heap_give_back(void *context, void *block, size_t size)
 struct arena_source
 heap_source(void)
 {
-    return (struct arena_source){.take = heap_take, .give_back = heap_give_back};
+    return (struct arena_source){ .take = heap_take, .give_back = heap_give_back };
 }
 
 const struct programme_entry *
@@ -94,7 +95,7 @@ zone_read(struct service *service, struct text name, struct arena *arena, struct
     char path[512];
     FILE *file;
 
-    *tzif = (struct text){0};
+    *tzif = (struct text){ 0 };
     if (name.len == 0 || text_equal(name, TEXT("UTC")))
         return OK;
     for (uint32_t i = 0; i < name.len; i++) {
@@ -112,7 +113,7 @@ zone_read(struct service *service, struct text name, struct arena *arena, struct
         fclose(file);
     if (size == 0 || size == zone_bytes_max)
         return err_set(err, CODE_NOT_FOUND, "no time zone '%.*s'", (int)name.len, name.ptr);
-    *tzif = (struct text){bytes, (uint32_t)size};
+    *tzif = (struct text){ bytes, (uint32_t)size };
     return OK;
 }
 
@@ -126,15 +127,21 @@ struct loading {
 static uint32_t
 scopes_of(struct text written)
 {
-    static const struct { const char *name; uint32_t scope; } names[] = {
-        {"till", SCOPE_TILL}, {"read", SCOPE_READ}, {"members", SCOPE_MEMBERS}, {"admin", SCOPE_ADMIN},
+    static const struct {
+        const char *name;
+        uint32_t scope;
+    } names[] = {
+        { "till", SCOPE_TILL },
+        { "read", SCOPE_READ },
+        { "members", SCOPE_MEMBERS },
+        { "admin", SCOPE_ADMIN },
     };
     uint32_t scopes = 0, from = 0;
 
     for (uint32_t i = 0; i <= written.len; i++) {
         if (i < written.len && written.ptr[i] != ',')
             continue;
-        struct text word = {written.ptr + from, i - from};
+        struct text word = { written.ptr + from, i - from };
         for (size_t n = 0; n < KOP_COUNT(names); n++)
             if (text_equal(word, text_of(names[n].name)))
                 scopes |= names[n].scope;
@@ -178,7 +185,7 @@ load_version(const struct row *row, struct catalogue *catalogue, struct version_
              struct err *err)
 {
     const struct cell *cell = row->cell;
-    struct problems problems = {0};
+    struct problems problems = { 0 };
     struct plan *plan = NULL;
 
     version->version = (uint32_t)cell[2].number;
@@ -198,7 +205,9 @@ static enum code
 load_versions(struct tx *tx, struct catalogue *catalogue, struct programme_entry *programme,
               struct err *err)
 {
-    struct row after = {.cell = {{.number = programme->tenant}, {.number = programme->programme}, {.number = 0}}};
+    struct row after = { .cell = { { .number = programme->tenant },
+                                   { .number = programme->programme },
+                                   { .number = 0 } } };
     struct row *rows;
     struct version_entry *versions;
     uint32_t count;
@@ -228,8 +237,8 @@ load_programmes(struct tx *tx, struct catalogue *catalogue, struct err *err)
     struct row *rows;
     struct programme_entry *programmes;
     uint32_t count;
-    enum code rc = store_list(tx, TABLE_programme, NULL, catalogue_rows_max, &catalogue->arena, &rows,
-                              &count, err);
+    enum code rc = store_list(tx, TABLE_programme, NULL, catalogue_rows_max, &catalogue->arena,
+                              &rows, &count, err);
     if (rc)
         return rc;
     programmes = arena_array(&catalogue->arena, struct programme_entry, count);
@@ -262,7 +271,8 @@ load_tenants(struct tx *tx, struct catalogue *catalogue, struct err *err)
     if (!tenants)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
     for (uint32_t i = 0; i < count; i++)
-        tenants[i] = (struct tenant_entry){(uint32_t)rows[i].cell[0].number, rows[i].cell[1].text};
+        tenants[i] = (struct tenant_entry){ (uint32_t)rows[i].cell[0].number,
+                                            rows[i].cell[1].text };
     catalogue->tenant = tenants;
     catalogue->tenant_count = count;
     return OK;
@@ -287,7 +297,7 @@ enum code
 catalogue_reload(struct service *service, struct err *err)
 {
     struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
-    struct op op = {.access = ACCESS_READ, .run = load_run, .context = catalogue};
+    struct op op = { .access = ACCESS_READ, .run = load_run, .context = catalogue };
     struct arena arena;
 
     if (!catalogue)

@@ -1,8 +1,10 @@
 /*
  * catalogue.h - tenants, programmes, their versions as compiled plans, and API keys, in memory.
  *
- * Owns:      what is small, read by every request and written rarely; loaded at the start, replaced whole.
- * Must not:  be changed in place: a change makes a new snapshot, and the old one stays until the service closes,
+ * Owns:      what is small, read by every request and written rarely; loaded at the start,
+ *            replaced whole.
+ * Must not:  be changed in place: a change makes a new snapshot, and the old one stays until the
+ *            service closes,
  *            so that an operation in flight keeps what it pinned.
  * Invariant: every published version of every programme is compiled; versions are in order.
  */
@@ -48,13 +50,14 @@ struct catalogue {
     const struct catalogue *older; /* kept for operations in flight */
 };
 
-const struct programme_entry *catalogue_programme(const struct catalogue *catalogue, uint32_t tenant,
-                                                  struct text code);
-const struct programme_entry *catalogue_programme_no(const struct catalogue *catalogue, uint32_t tenant,
-                                                     uint32_t programme);
+const struct programme_entry *catalogue_programme(const struct catalogue *catalogue,
+                                                  uint32_t tenant, struct text code);
+const struct programme_entry *catalogue_programme_no(const struct catalogue *catalogue,
+                                                     uint32_t tenant, uint32_t programme);
 /* The version in force at `at`: the latest published one with in_force_from <= at; NULL: none. */
 const struct version_entry *programme_in_force(const struct programme_entry *programme, unix_ms at);
-const struct version_entry *programme_version(const struct programme_entry *programme, uint32_t version);
+const struct version_entry *programme_version(const struct programme_entry *programme,
+                                              uint32_t version);
 const struct version_entry *programme_newest(const struct programme_entry *programme);
 const struct key_entry *catalogue_key(const struct catalogue *catalogue, struct text key_id);
 

@@ -2,7 +2,8 @@
  * crypto.c - hashes, keyed hashes, sealing of personal data; OpenSSL behind.
  *
  * Owns:      every use of libcrypto.
- * Cost:      a keyed hash of a short value is two compressions: the inner and outer states are prepared.
+ * Cost:      a keyed hash of a short value is two compressions: the inner and outer states are
+ *            prepared.
  * Tests:     tests/unit/service/test_crypto.c (vectors of RFC 4231 and FIPS 180-4)
  */
 #define OPENSSL_API_COMPAT 0x10101000L
@@ -51,7 +52,7 @@ hmac_state(const unsigned char block[hmac_block_bytes], unsigned char pad, uint3
 void
 hmac_prepare(struct hmac_key *key, const void *secret, size_t size)
 {
-    unsigned char block[hmac_block_bytes] = {0};
+    unsigned char block[hmac_block_bytes] = { 0 };
 
     if (size > sizeof(block))
         SHA256(secret, size, block);
@@ -114,7 +115,8 @@ seal_with(EVP_CIPHER_CTX *context, const unsigned char *key,
     int length = 0, rest = 0;
     bool good = context && size <= INT32_MAX &&
                 EVP_EncryptInit_ex(context, NULL, NULL, key, nonce) == 1 &&
-                EVP_EncryptUpdate(context, out + seal_nonce_bytes, &length, plain, (int)size) == 1 &&
+                EVP_EncryptUpdate(context, out + seal_nonce_bytes, &length, plain, (int)size) ==
+                    1 &&
                 EVP_EncryptFinal_ex(context, out + seal_nonce_bytes + length, &rest) == 1 &&
                 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, seal_tag_bytes,
                                     out + seal_nonce_bytes + size) == 1;
@@ -184,9 +186,9 @@ open_bytes(const unsigned char key[32], const void *sealed, size_t size, unsigne
     size_t plain = size - seal_overhead_bytes;
     memcpy(tag, bytes + size - seal_tag_bytes, sizeof(tag));
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    bool good = context &&
-                EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, bytes) == 1 &&
-                EVP_DecryptUpdate(context, out, &length, bytes + seal_nonce_bytes, (int)plain) == 1 &&
+    bool good = context && EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, bytes) == 1 &&
+                EVP_DecryptUpdate(context, out, &length, bytes + seal_nonce_bytes, (int)plain) ==
+                    1 &&
                 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, seal_tag_bytes, tag) == 1 &&
                 EVP_DecryptFinal_ex(context, out + length, &rest) == 1;
     EVP_CIPHER_CTX_free(context);

@@ -29,8 +29,9 @@ void hmac_sha256(const struct hmac_key *key, const void *bytes, size_t size,
 void derive_key(const unsigned char master[32], const char *label, unsigned char out[32]);
 
 /* AES-256-GCM: out = nonce | ciphertext | tag, size + seal_overhead_bytes. */
-KOP_MUST_CHECK enum code seal_bytes(const unsigned char key[32], const unsigned char nonce[seal_nonce_bytes],
-                                    const void *plain, size_t size, unsigned char *out, struct err *err);
+KOP_MUST_CHECK enum code seal_bytes(const unsigned char key[32],
+                                    const unsigned char nonce[seal_nonce_bytes], const void *plain,
+                                    size_t size, unsigned char *out, struct err *err);
 /* The same many times over, by one thread: the cipher's context is kept between seals. */
 struct sealer;
 KOP_MUST_CHECK enum code sealer_new(struct sealer **sealer, struct err *err);
@@ -46,7 +47,8 @@ KOP_MUST_CHECK enum code open_bytes(const unsigned char key[32], const void *sea
 /* Equal, in time that does not depend on the content. */
 bool secret_equal(const void *a, const void *b, size_t size);
 
-void hex_encode(const unsigned char *bytes, size_t size, char *out); /* 2 * size characters, no NUL */
+void hex_encode(const unsigned char *bytes, size_t size,
+                char *out); /* 2 * size characters, no NUL */
 bool hex_decode(struct text hex, unsigned char *out, size_t size);
 
 #endif

@@ -64,7 +64,8 @@ look_at_end(struct csv *csv)
     csv->at_end = true;
 }
 
-/* Does what was read so far, exactly `size` bytes (0: or more), begin with UTF-8's byte order mark? */
+/* Does what was read so far, exactly `size` bytes (0: or more), begin with UTF-8's byte order
+ * mark? */
 static bool
 has_bom(const struct csv *csv, uint32_t size)
 {
@@ -74,7 +75,8 @@ has_bom(const struct csv *csv, uint32_t size)
 
 /*
  * Read one physical row into `raw`; line ends inside quotes belong to it. A quote opens a quoted
- * field only as the field's first character, so that `24" screen` is what it says. false at the end.
+ * field only as the field's first character, so that `24" screen` is what it says. false at the
+ * end.
  */
 static bool
 read_raw(struct csv *csv)

@@ -31,10 +31,10 @@ due_run(struct tx *tx, struct op *op, struct err *err)
 static enum code
 settle_one(struct daily *daily, struct tx *tx, struct op *op, uint64_t owner_id, struct err *err)
 {
-    struct needs needs = {.owner_id = owner_id};
+    struct needs needs = { .owner_id = owner_id };
     const struct programme_entry *programme;
     const struct version_entry *version;
-    struct view view = {0};
+    struct view view = { 0 };
 
     enum code rc = store_load(tx, &needs, op->arena, &view, err);
     if (rc || !view.owner_found)
@@ -47,7 +47,8 @@ settle_one(struct daily *daily, struct tx *tx, struct op *op, uint64_t owner_id,
         .plan = version->plan,
         .arena = op->arena,
         .now = daily->now,
-        .op_id = ids_next(&daily->service->ids, daily->service->host.now(daily->service->host.context)),
+        .op_id = ids_next(&daily->service->ids,
+                          daily->service->host.now(daily->service->host.context)),
         .owner_id = owner_id,
         .view = &view,
     };
@@ -76,14 +77,18 @@ settle_run(struct tx *tx, struct op *op, struct err *err)
 enum code
 service_daily(struct service *service, unix_ms now, struct daily_result *result, struct err *err)
 {
-    struct daily daily = {.service = service, .now = now, .catalogue = atomic_load(&service->catalogue)};
+    struct daily daily = { .service = service,
+                           .now = now,
+                           .catalogue = atomic_load(&service->catalogue) };
     struct arena arena;
     enum code rc;
 
     arena_init(&arena, heap_source(), 1 << 16, request_arena_bytes_max);
-    *result = (struct daily_result){0};
+    *result = (struct daily_result){ 0 };
     do {
-        struct op look = {.access = ACCESS_READ, .arena = &arena, .run = due_run, .context = &daily};
+        struct op look = {
+            .access = ACCESS_READ, .arena = &arena, .run = due_run, .context = &daily
+        };
         struct op settle = {
             .access = ACCESS_WRITE,
             .priority = PRIORITY_LOW,

@@ -22,7 +22,8 @@ uint64_t
 ids_next(struct ids *ids, unix_ms now)
 {
     uint64_t since = now > ID_EPOCH_MS ? (uint64_t)(now - ID_EPOCH_MS) : 0;
-    uint64_t wanted = (since + (ID_RESERVED >> (id_node_bits + id_sequence_bits))) << id_sequence_bits;
+    uint64_t wanted = (since + (ID_RESERVED >> (id_node_bits + id_sequence_bits)))
+                      << id_sequence_bits;
     uint64_t last = atomic_load_explicit(&ids->last, memory_order_relaxed);
     uint64_t next;
 

@@ -1,7 +1,8 @@
 /*
  * internal.h - what the files of service share.
  *
- * Owns:      struct service, struct work (one request on its way), and the steps that all use cases have.
+ * Owns:      struct service, struct work (one request on its way), and the steps that all use
+ *            cases have.
  * Must not:  be included outside service/.
  */
 #ifndef KOP_SERVICE_INTERNAL_H
@@ -28,13 +29,13 @@ struct service {
 struct work {
     struct service *service;
     struct call *call;
-    const struct catalogue *catalogue;         /* pinned */
-    const struct key_entry *key;               /* NULL: trusted */
+    const struct catalogue *catalogue; /* pinned */
+    const struct key_entry *key;       /* NULL: trusted */
     uint32_t tenant;
     unix_ms now;
     const struct programme_entry *programme;
-    const struct version_entry *version;       /* in force at occurred_at */
-    struct refusal refusal;                    /* outcome DONE: not refused */
+    const struct version_entry *version; /* in force at occurred_at */
+    struct refusal refusal;              /* outcome DONE: not refused */
     bool has_limit;
     amount limit;
     uint8_t limit_scale;
@@ -44,7 +45,7 @@ struct work {
     struct view view;
     unsigned char request_hash[sha256_bytes];
     unsigned char quote_hash[sha256_bytes];
-    void *input;                               /* the use case's own */
+    void *input; /* the use case's own */
     enum code (*run)(struct tx *tx, struct op *op, struct err *err);
     /* Render the answer when not refused; writes into `out`, sets call->status (200 before). */
     enum code (*render)(struct work *work, struct buf *out, struct err *err);
@@ -53,7 +54,8 @@ struct work {
 /* A new id, by the host's clock: `now` may lie in the past, ids never do. */
 uint64_t work_next_id(struct work *work);
 
-/* Refuse: sets the outcome; the first refusal stays. Returns false so that `return work_refuse(…)` reads well. */
+/* Refuse: sets the outcome; the first refusal stays. Returns false so that `return
+ * work_refuse(…)` reads well. */
 bool work_refuse(struct work *work, enum outcome outcome, struct text pointer);
 /* A failure of the world: INTERNAL or BUSY, logged once at the edge. */
 void work_fail(struct work *work, const struct err *err);
@@ -75,7 +77,8 @@ struct text telephone_normal(struct text written, struct arena *arena);
 /* Route the operation by whom the request names; adds a route to work->op. false: refused. */
 bool work_route(struct work *work, const struct whom *whom);
 /* In run(): the owner that route 0 found, or the anonymous one; sets step.owner_id/member_id. */
-bool work_routed(struct work *work, const struct whom *whom, bool member_needed, uint64_t anonymous);
+bool work_routed(struct work *work, const struct whom *whom, bool member_needed,
+                 uint64_t anonymous);
 
 /* Claims: a receipt's key (plain, clustered by till), an Idempotency-Key (hashed). */
 struct receipt_key {
@@ -91,7 +94,8 @@ void work_submit(struct work *work, enum access access,
                  enum code (*run)(struct tx *tx, struct op *op, struct err *err));
 /* op.run of every operation: forgets what an earlier try refused, then work->run. */
 enum code work_run(struct tx *tx, struct op *op, struct err *err);
-/* In done() of a claimed operation: a repeat is answered from its record, or refused as KEY_REUSED. */
+/* In done() of a claimed operation: a repeat is answered from its record, or refused as
+ * KEY_REUSED. */
 void work_take_repeat(struct work *work);
 
 /* Set the step's common part, as found in work->view (work_load() does it). */
@@ -114,13 +118,13 @@ struct arena_source heap_source(void);
 
 /* ---- the use cases: called by call.c; each ends in work_done() or work_submit() ---- */
 void call_evaluate(struct work *work);
-void call_purchase(struct work *work);   /* quote, reserve, commit */
+void call_purchase(struct work *work); /* quote, reserve, commit */
 void call_cancel(struct work *work);
 void call_return(struct work *work);
-void call_receipt(struct work *work);    /* and its explanation */
+void call_receipt(struct work *work); /* and its explanation */
 void call_enrol(struct work *work);
 void call_find(struct work *work);
-void call_member(struct work *work);     /* member, balance, statement */
+void call_member(struct work *work); /* member, balance, statement */
 void call_card(struct work *work);
 void call_opening(struct work *work);
 void call_event(struct work *work);

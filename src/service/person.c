@@ -17,9 +17,10 @@ struct chance {
 };
 
 static void
-fill_row(struct row *row, uint64_t person_id, uint32_t tenant, struct text wrapped, struct text body)
+fill_row(struct row *row, uint64_t person_id, uint32_t tenant, struct text wrapped,
+         struct text body)
 {
-    *row = (struct row){0};
+    *row = (struct row){ 0 };
     row->cell[0].number = (int64_t)person_id;
     row->cell[1].number = tenant;
     row->cell[2].text = wrapped;
@@ -37,13 +38,13 @@ person_seal(struct service *service, uint64_t person_id, uint32_t tenant, struct
     if (!wrapped || !body)
         return err_set(err, CODE_NO_MEMORY, "the operation's memory is used up");
     service->host.random(service->host.context, &chance, sizeof(chance));
-    enum code rc = seal_bytes(service->person_master, chance.key_nonce, chance.key, person_key_bytes,
-                              wrapped, err);
+    enum code rc = seal_bytes(service->person_master, chance.key_nonce, chance.key,
+                              person_key_bytes, wrapped, err);
     if (!rc)
         rc = seal_bytes(chance.key, chance.body_nonce, plain.ptr, plain.len, body, err);
     if (!rc)
-        fill_row(row, person_id, tenant, (struct text){(char *)wrapped, wrapped_key_bytes},
-                 (struct text){(char *)body, plain.len + seal_overhead_bytes});
+        fill_row(row, person_id, tenant, (struct text){ (char *)wrapped, wrapped_key_bytes },
+                 (struct text){ (char *)body, plain.len + seal_overhead_bytes });
     return rc;
 }
 
@@ -111,8 +112,8 @@ person_sealer_seal(struct person_sealer *sealer, uint64_t person_id, uint32_t te
         rc = sealer_seal(sealer->own, chance->key, chance->body_nonce, plain.ptr, plain.len, body,
                          err);
     if (!rc)
-        fill_row(row, person_id, tenant, (struct text){(char *)wrapped, wrapped_key_bytes},
-                 (struct text){(char *)body, plain.len + seal_overhead_bytes});
+        fill_row(row, person_id, tenant, (struct text){ (char *)wrapped, wrapped_key_bytes },
+                 (struct text){ (char *)body, plain.len + seal_overhead_bytes });
     return rc;
 }
 
@@ -134,17 +135,25 @@ person_open(struct service *service, const struct row *row, struct arena *arena,
     rc = open_bytes(key, body.ptr, body.len, (unsigned char *)out, err);
     if (rc)
         return rc;
-    *plain = (struct text){out, body.len - seal_overhead_bytes};
+    *plain = (struct text){ out, body.len - seal_overhead_bytes };
     return OK;
 }
 
 void
 person_json(const struct enrol_body *body, struct text phone, struct buf *out)
 {
-    const struct { const char *name; struct text value; } fields[] = {
-        {"surname", body->surname}, {"name", body->name}, {"patronymic", body->patronymic},
-        {"birthday", body->birthday}, {"sex", body->sex}, {"town", body->town},
-        {"phone", phone}, {"email", body->email},
+    const struct {
+        const char *name;
+        struct text value;
+    } fields[] = {
+        { "surname", body->surname },
+        { "name", body->name },
+        { "patronymic", body->patronymic },
+        { "birthday", body->birthday },
+        { "sex", body->sex },
+        { "town", body->town },
+        { "phone", phone },
+        { "email", body->email },
     };
     struct json_writer writer;
 

@@ -2,7 +2,8 @@
  * programmes.c - checking, publishing and listing programmes; evaluating without a database.
  *
  * Owns:      a version's way from a document to the catalogue.
- * Invariant: a published version never changes; publishing the same document again publishes nothing.
+ * Invariant: a published version never changes; publishing the same document again publishes
+ *            nothing.
  * Tests:     tests/stories/
  */
 #include "service/internal.h"
@@ -21,7 +22,8 @@ struct publish_work {
 
 /* Compile the document of the body; mistakes become PROGRAMME_INVALID. */
 static bool
-compile_document(struct work *work, struct publish_work *publish, struct text document, uint32_t version)
+compile_document(struct work *work, struct publish_work *publish, struct text document,
+                 uint32_t version)
 {
     struct arena *arena = work->call->arena;
     struct err err;
@@ -77,7 +79,8 @@ call_check(struct work *work)
 
     work->input = publish;
     work->render = render_checked;
-    if (publish && version_body_read(work->call->body, work->call->arena, &publish->body, &work->refusal))
+    if (publish &&
+        version_body_read(work->call->body, work->call->arena, &publish->body, &work->refusal))
         compile_document(work, publish, publish->body.document, 1);
     work_done(work);
 }
@@ -87,12 +90,13 @@ call_check(struct work *work)
 static enum code
 find_programme(struct work *work, struct tx *tx, uint32_t *programme, bool *found, struct err *err)
 {
-    struct row *rows, after = {.cell = {{.number = work->tenant}, {.number = 0}}};
+    struct row *rows, after = { .cell = { { .number = work->tenant }, { .number = 0 } } };
     uint32_t count;
 
     *programme = 1;
     *found = false;
-    enum code rc = store_list(tx, TABLE_programme, &after, page_rows_max, work->op.arena, &rows, &count, err);
+    enum code rc = store_list(tx, TABLE_programme, &after, page_rows_max, work->op.arena, &rows,
+                              &count, err);
     for (uint32_t i = 0; !rc && i < count && rows[i].cell[0].number == work->tenant; i++) {
         *programme = (uint32_t)rows[i].cell[1].number;
         *found = text_equal(rows[i].cell[2].text, work->call->param[0]);
@@ -109,12 +113,14 @@ find_newest(struct work *work, struct tx *tx, uint32_t programme, struct row *ne
             struct err *err)
 {
     struct row *rows;
-    struct row after = {.cell = {{.number = work->tenant}, {.number = programme}, {.number = 0}}};
+    struct row after = {
+        .cell = { { .number = work->tenant }, { .number = programme }, { .number = 0 } }
+    };
     uint32_t count;
 
     *found = false;
-    enum code rc = store_list(tx, TABLE_programme_version, &after, page_rows_max, work->op.arena, &rows,
-                              &count, err);
+    enum code rc = store_list(tx, TABLE_programme_version, &after, page_rows_max, work->op.arena,
+                              &rows, &count, err);
     for (uint32_t i = 0; !rc && i < count; i++) {
         if (rows[i].cell[0].number != work->tenant || rows[i].cell[1].number != programme)
             break;
@@ -129,12 +135,12 @@ static bool
 may_follow(struct work *work, struct publish_work *publish, const struct row *newest)
 {
     struct arena *arena = work->op.arena;
-    struct problems none = {0};
+    struct problems none = { 0 };
     struct plan *previous;
     struct err err;
 
-    if (plan_compile(arena, newest->cell[6].text, newest->cell[7].text, publish->version - 1, &previous,
-                     &none, &err)) {
+    if (plan_compile(arena, newest->cell[6].text, newest->cell[7].text, publish->version - 1,
+                     &previous, &none, &err)) {
         work_fail(work, &err);
         return false;
     }
@@ -145,20 +151,23 @@ may_follow(struct work *work, struct publish_work *publish, const struct row *ne
 }
 
 static enum code
-write_version(struct work *work, struct tx *tx, uint32_t programme, bool programme_found, struct err *err)
+write_version(struct work *work, struct tx *tx, uint32_t programme, bool programme_found,
+              struct err *err)
 {
     struct publish_work *publish = work->input;
-    struct row entry = {.cell = {{.number = work->tenant}, {.number = programme}, {.text = work->call->param[0]}}};
-    struct row row = {.cell = {
-        {.number = work->tenant},
-        {.number = programme},
-        {.number = publish->version},
-        {.number = publish->body.in_force_from},
-        {.number = work->now},
-        {.text = {(char *)publish->hash, sha256_bytes}},
-        {.text = publish->body.document},
-        {.text = publish->tzif},
-    }};
+    struct row entry = { .cell = { { .number = work->tenant },
+                                   { .number = programme },
+                                   { .text = work->call->param[0] } } };
+    struct row row = { .cell = {
+                           { .number = work->tenant },
+                           { .number = programme },
+                           { .number = publish->version },
+                           { .number = publish->body.in_force_from },
+                           { .number = work->now },
+                           { .text = { (char *)publish->hash, sha256_bytes } },
+                           { .text = publish->body.document },
+                           { .text = publish->tzif },
+                       } };
     enum code rc = programme_found ? OK : store_put(tx, TABLE_programme, &entry, err);
 
     return rc ? rc : store_put(tx, TABLE_programme_version, &row, err);
@@ -169,7 +178,7 @@ publish_run(struct tx *tx, struct op *op, struct err *err)
 {
     struct work *work = op->context;
     struct publish_work *publish = work->input;
-    struct row newest = {0};
+    struct row newest = { 0 };
     bool programme_found, version_found;
     uint32_t programme;
 
@@ -235,7 +244,8 @@ call_publish(struct work *work)
 /* ---- listing ---- */
 
 static void
-write_programme(const struct programme_entry *programme, struct arena *arena, struct json_writer *writer)
+write_programme(const struct programme_entry *programme, struct arena *arena,
+                struct json_writer *writer)
 {
     json_begin_object(writer);
     json_key(writer, "programme");
@@ -311,8 +321,8 @@ render_evaluated(struct work *work, struct buf *out, struct err *err)
 
     (void)err;
     json_write_init(&writer, out);
-    render_decision(&evaluate->decision, &evaluate->event, evaluate->publish.plan, work->call->russian,
-                    &writer);
+    render_decision(&evaluate->decision, &evaluate->event, evaluate->publish.plan,
+                    work->call->russian, &writer);
     return OK;
 }
 
@@ -327,7 +337,8 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
     if (!evaluate_event_read(evaluate->body.event, plan, arena, &evaluate->event, &work->refusal) ||
         !evaluate_member_read(evaluate->body.member, plan, arena, &evaluate->view, &work->refusal))
         return;
-    enum outcome outcome = event_normalise(&evaluate->event, plan_terms(plan)->money_scale, &bad_line);
+    enum outcome outcome = event_normalise(&evaluate->event, plan_terms(plan)->money_scale,
+                                           &bad_line);
     if (outcome != OUTCOME_DONE) {
         work_refuse(work, outcome, TEXT("/event/lines"));
         return;
@@ -340,8 +351,8 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
     } else if (rc) {
         work_fail(work, &err);
     } else if (evaluate->decision.outcome != OUTCOME_DONE) {
-        const struct currency_terms *of =
-            terms_currency(plan_terms(plan), evaluate->decision.limit_currency);
+        const struct currency_terms *of = terms_currency(plan_terms(plan),
+                                                         evaluate->decision.limit_currency);
         work->limit = evaluate->decision.limit;
         work->limit_scale = of ? of->scale : plan_terms(plan)->money_scale;
         work->has_limit = work->limit != 0;

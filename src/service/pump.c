@@ -71,8 +71,8 @@ pump_collect(struct pump *pump)
 }
 
 enum code
-pump_open(struct service *service, uint32_t tenant, uint32_t window, pump_answer answer, void *context,
-          struct pump **pump, struct err *err)
+pump_open(struct service *service, uint32_t tenant, uint32_t window, pump_answer answer,
+          void *context, struct pump **pump, struct err *err)
 {
     struct pump *made = calloc(1, sizeof(*made));
 

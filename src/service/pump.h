@@ -3,7 +3,8 @@
  *
  * Owns:      a window of calls with their arenas; answers come back on the caller's thread.
  * Must not:  know what is called.
- * Invariant: calls are submitted in the order given and, on one store, run in that order; every call
+ * Invariant: calls are submitted in the order given and, on one store, run in that order; every
+ *            call
  *            given is answered once, at the latest by pump_drain().
  */
 #ifndef KOP_SERVICE_PUMP_H

@@ -1,7 +1,8 @@
 /*
  * seal.c - the hash chain of an owner.
  *
- * Owns:      head' = SHA-256(head | canonical movement), movement by movement; link = its first bytes.
+ * Owns:      head' = SHA-256(head | canonical movement), movement by movement; link = its first
+ *            bytes.
  * Must not:  change anything else.
  * Tests:     tests/unit/service/test_seal.c, kopilka verify
  */

@@ -42,7 +42,7 @@ system_random(void *context, void *bytes, size_t size)
 struct host
 host_system(void)
 {
-    return (struct host){.now = system_now, .random = system_random};
+    return (struct host){ .now = system_now, .random = system_random };
 }
 
 enum code
@@ -123,7 +123,9 @@ tenant_run(struct tx *tx, struct op *op, struct err *err)
         return OK;
     admin->tenant = count + 1;
     admin->found = true;
-    struct row row = {.cell = {{.number = admin->tenant}, {.text = admin->code}, {.text = admin->code}}};
+    struct row row = {
+        .cell = { { .number = admin->tenant }, { .text = admin->code }, { .text = admin->code } }
+    };
     return store_put(tx, TABLE_tenant, &row, err);
 }
 
@@ -140,7 +142,7 @@ run_admin(struct service *service, struct admin_work *admin,
           enum code (*run)(struct tx *tx, struct op *op, struct err *err), struct err *err)
 {
     struct arena arena;
-    struct op op = {.access = ACCESS_WRITE, .arena = &arena, .run = run, .context = admin};
+    struct op op = { .access = ACCESS_WRITE, .arena = &arena, .run = run, .context = admin };
 
     arena_init(&arena, heap_source(), 1 << 14, 1 << 24);
     enum code rc = store_run(service->store, &op, err);
@@ -152,7 +154,7 @@ enum code
 service_tenant(struct service *service, struct text code, bool create, uint32_t *tenant,
                struct err *err)
 {
-    struct admin_work admin = {.code = code, .create = create};
+    struct admin_work admin = { .code = code, .create = create };
     enum code rc = run_admin(service, &admin, tenant_run, err);
 
     if (rc)
@@ -170,23 +172,23 @@ service_new_key(struct service *service, uint32_t tenant, const char *scopes, co
     enum { key_id_bytes = 5 };
     unsigned char id[key_id_bytes], secret[sha256_bytes], hash[sha256_bytes];
     char id_hex[2 * key_id_bytes], secret_hex[2 * sha256_bytes];
-    struct admin_work admin = {0};
+    struct admin_work admin = { 0 };
 
     service->host.random(service->host.context, id, sizeof(id));
     service->host.random(service->host.context, secret, sizeof(secret));
     sha256(secret, sizeof(secret), hash);
     hex_encode(id, sizeof(id), id_hex);
     hex_encode(secret, sizeof(secret), secret_hex);
-    admin.row = (struct row){.cell = {
-        {.text = {id_hex, sizeof(id_hex)}},
-        {.number = tenant},
-        {.text = {(char *)hash, sizeof(hash)}},
-        {.text = text_of(scopes)},
-        {.text = text_of(outlet)},
-        {.text = text_of(till)},
-        {.number = service->host.now(service->host.context)},
-        {.number = 0},
-    }};
+    admin.row = (struct row){ .cell = {
+                                  { .text = { id_hex, sizeof(id_hex) } },
+                                  { .number = tenant },
+                                  { .text = { (char *)hash, sizeof(hash) } },
+                                  { .text = text_of(scopes) },
+                                  { .text = text_of(outlet) },
+                                  { .text = text_of(till) },
+                                  { .number = service->host.now(service->host.context) },
+                                  { .number = 0 },
+                              } };
     snprintf(token, key_token_bytes, "kop_%.*s_%.*s", (int)sizeof(id_hex), id_hex,
              (int)sizeof(secret_hex), secret_hex);
     return run_admin(service, &admin, key_run, err);
@@ -204,17 +206,20 @@ service_metrics(struct service *service, struct buf *out)
     for (int i = 0; i < call_count; i++)
         buf_addf(out, "kopilka_requests_total{route=\"%s\"} %llu\n", route_info(i)->name,
                  (unsigned long long)atomic_load(&service->calls[i]));
-    const struct { const char *name, *type; uint64_t value; } figures[] = {
-        {"kopilka_refusals_total", "counter", atomic_load(&service->refusals)},
-        {"kopilka_failures_total", "counter", atomic_load(&service->failures)},
-        {"kopilka_store_operations_total", "counter", stats.operations},
-        {"kopilka_store_batches_total", "counter", stats.batches},
-        {"kopilka_store_retries_alone_total", "counter", stats.retries_alone},
-        {"kopilka_store_wal_bytes", "gauge", stats.wal_bytes},
-        {"kopilka_store_gate_closings_total", "counter", stats.gate_closings},
-        {"kopilka_store_queue_length", "gauge", stats.queue_length},
-        {"kopilka_store_commit_microseconds_total", "counter", stats.commit_us_sum},
-        {"kopilka_store_commit_microseconds_max", "gauge", stats.commit_us_max},
+    const struct {
+        const char *name, *type;
+        uint64_t value;
+    } figures[] = {
+        { "kopilka_refusals_total", "counter", atomic_load(&service->refusals) },
+        { "kopilka_failures_total", "counter", atomic_load(&service->failures) },
+        { "kopilka_store_operations_total", "counter", stats.operations },
+        { "kopilka_store_batches_total", "counter", stats.batches },
+        { "kopilka_store_retries_alone_total", "counter", stats.retries_alone },
+        { "kopilka_store_wal_bytes", "gauge", stats.wal_bytes },
+        { "kopilka_store_gate_closings_total", "counter", stats.gate_closings },
+        { "kopilka_store_queue_length", "gauge", stats.queue_length },
+        { "kopilka_store_commit_microseconds_total", "counter", stats.commit_us_sum },
+        { "kopilka_store_commit_microseconds_max", "gauge", stats.commit_us_max },
     };
     for (size_t i = 0; i < KOP_COUNT(figures); i++)
         buf_addf(out, "# TYPE %s %s\n%s %llu\n", figures[i].name, figures[i].type, figures[i].name,

@@ -1,9 +1,11 @@
 /*
- * service.h - the use cases on a store: everything that the HTTP API and the command line can ask for.
+ * service.h - the use cases on a store: everything that the HTTP API and the command line can ask
+ * for.
  *
  * Owns:      struct service (store, keys, catalogue of programmes), struct call (one request).
  * Must not:  know sockets, or which database it is.
- * Threads:   service_call() may be called on any thread; call->done comes once, on the caller's or the
+ * Threads:   service_call() may be called on any thread; call->done comes once, on the caller's
+ *            or the
  *            store's thread; call_finish() renders, on the thread that wants the bytes.
  */
 #ifndef KOP_SERVICE_SERVICE_H
@@ -29,7 +31,7 @@ struct service_options {
     struct store *store;
     struct host host;
     unsigned char master_key[master_key_bytes];
-    uint32_t node;        /* 0..1023, in ids */
+    uint32_t node; /* 0..1023, in ids */
     /* Ids are later than this opening even for calls whose `now` is long past (imports of history):
      * two programs that bring the same day in then never make the same id. */
     bool ids_from_clock;
@@ -37,8 +39,8 @@ struct service_options {
 };
 
 /* Reads the catalogue. The store stays the caller's. */
-KOP_MUST_CHECK enum code service_open(const struct service_options *options, struct service **service,
-                                      struct err *err);
+KOP_MUST_CHECK enum code service_open(const struct service_options *options,
+                                      struct service **service, struct err *err);
 void service_close(struct service *service);
 
 enum scope { SCOPE_NONE = 0, SCOPE_TILL = 1, SCOPE_READ = 2, SCOPE_MEMBERS = 4, SCOPE_ADMIN = 8 };
@@ -57,22 +59,23 @@ struct route_info {
 };
 const struct route_info *route_info(enum route_name name);
 
-/* One request and its answer. The caller owns it and its arena until call_finish() and keeps it still. */
+/* One request and its answer. The caller owns it and its arena until call_finish() and keeps it
+ * still. */
 struct call {
     enum route_name route;
-    struct text param[2];        /* of the path, in order, decoded */
-    struct text query;           /* raw, after '?' */
+    struct text param[2]; /* of the path, in order, decoded */
+    struct text query;    /* raw, after '?' */
     struct text body;
-    struct text authorization;   /* the header's value; ignored when `trusted` */
+    struct text authorization; /* the header's value; ignored when `trusted` */
     struct text idempotency_key;
     bool russian;
-    bool trusted;                /* the command line: no key, all scopes, `tenant` as given */
+    bool trusted; /* the command line: no key, all scopes, `tenant` as given */
     uint32_t tenant;
-    unix_ms now;                 /* 0: the host's clock; imports of history and simulations set it */
+    unix_ms now; /* 0: the host's clock; imports of history and simulations set it */
     enum priority priority;
     struct arena *arena;
     void (*done)(struct call *call);
-    void *context;               /* the caller's */
+    void *context; /* the caller's */
     /* The answer, after call_finish(). */
     int status;
     struct text answer, content_type;
@@ -98,28 +101,29 @@ KOP_MUST_CHECK enum code service_tenant(struct service *service, struct text cod
                                         uint32_t *tenant, struct err *err);
 /* A new API key; `token` (key_token_bytes) is shown once and not stored. scopes: "till,read". */
 enum { key_token_bytes = 96 };
-KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenant, const char *scopes,
-                                         const char *outlet, const char *till, char *token,
-                                         struct err *err);
+KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenant,
+                                         const char *scopes, const char *outlet, const char *till,
+                                         char *token, struct err *err);
 
 /* The daily run: touch every owner with something due by `now`, in slices at low priority. */
 struct daily_result {
     uint64_t looked_at, settled;
 };
-KOP_MUST_CHECK enum code service_daily(struct service *service, unix_ms now, struct daily_result *result,
-                                       struct err *err);
+KOP_MUST_CHECK enum code service_daily(struct service *service, unix_ms now,
+                                       struct daily_result *result, struct err *err);
 
 /* All invariants of every owner: movements from both sides, chains, lots, rows. */
 struct verify_result {
     uint64_t owners, movements, faults;
-    uint64_t owner_id;     /* of the first fault */
-    uint32_t movement_no;  /* 0: the row itself */
+    uint64_t owner_id;    /* of the first fault */
+    uint32_t movement_no; /* 0: the row itself */
     char what[512];
     unsigned char state_hash[32]; /* over all owners in id order: row and overflow */
 };
 typedef void (*progress_fn)(void *context, uint64_t done);
-KOP_MUST_CHECK enum code service_verify(struct service *service, progress_fn progress, void *context,
-                                        struct verify_result *result, struct err *err);
+KOP_MUST_CHECK enum code service_verify(struct service *service, progress_fn progress,
+                                        void *context, struct verify_result *result,
+                                        struct err *err);
 
 /* Metrics in the Prometheus text form. */
 void service_metrics(struct service *service, struct buf *out);

@@ -18,7 +18,7 @@ enum { owners_per_slice = 200, movements_per_page = 2000 };
 
 struct verifying {
     struct verify_result *result;
-    struct arena arena;          /* of one owner */
+    struct arena arena; /* of one owner */
     SHA256_CTX state;
     uint64_t after;
     uint32_t count;
@@ -52,7 +52,7 @@ static enum code
 verify_owner(struct verifying *verifying, struct tx *tx, const struct owner *owner, struct err *err)
 {
     struct audit *audit = audit_begin(&verifying->arena, owner->owner_id);
-    unsigned char head[32] = {0};
+    unsigned char head[32] = { 0 };
     uint32_t after = 0, count, broken = 0, movement_no = 0;
     struct movement *movement;
     struct err why;
@@ -85,7 +85,8 @@ verify_owner(struct verifying *verifying, struct tx *tx, const struct owner *own
     if (!audit_end(audit, owner, &movement_no, &why))
         fault(verifying, owner->owner_id, movement_no, why.text);
     else if (memcmp(head, owner->head, sizeof(head)) != 0)
-        fault(verifying, owner->owner_id, owner->last_movement, "the chain's head differs from the row's");
+        fault(verifying, owner->owner_id, owner->last_movement,
+              "the chain's head differs from the row's");
     return OK;
 }
 
@@ -130,16 +131,18 @@ enum code
 service_verify(struct service *service, progress_fn progress, void *context,
                struct verify_result *result, struct err *err)
 {
-    struct verifying verifying = {.result = result};
+    struct verifying verifying = { .result = result };
     struct arena arena;
     enum code rc;
 
-    *result = (struct verify_result){0};
+    *result = (struct verify_result){ 0 };
     SHA256_Init(&verifying.state);
     arena_init(&verifying.arena, heap_source(), 1 << 20, (size_t)1 << 32);
     arena_init(&arena, heap_source(), 1 << 18, (size_t)1 << 30);
     do {
-        struct op op = {.access = ACCESS_READ, .arena = &arena, .run = verify_run, .context = &verifying};
+        struct op op = {
+            .access = ACCESS_READ, .arena = &arena, .run = verify_run, .context = &verifying
+        };
         arena_reset(&arena);
         rc = store_run(service->store, &op, err);
         if (progress)
