@@ -28,12 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     } while (0)
 
 static const char document[] =
-    "{\"format\":1,\"id\":\"fuzz\",\"name\":{\"en\":\"Fuzz\"},\"money\":{\"code\":\"RUB\",\"scale\":2},"
+    "{\"format\":1,\"id\":\"fuzz\",\"name\":{\"en\":\"Fuzz\"},"
+    "\"money\":{\"code\":\"RUB\",\"scale\":2},"
     "\"currencies\":{\"bonus\":{\"no\":1,\"name\":{\"en\":\"bonus\"},\"scale\":2,\"worth\":\"1\"},"
     "\"mile\":{\"no\":2,\"name\":{\"en\":\"mile\"},\"scale\":0,\"worth\":\"0.05\"}},"
     "\"counters\":{\"turnover\":{\"no\":1,\"of\":\"money\",\"period\":\"ever\"}},"
-    "\"ladders\":{\"level\":{\"no\":1,\"counter\":\"turnover\",\"levels\":[{\"code\":\"a\",\"from\":\"0\"},"
-    "{\"code\":\"b\",\"from\":\"100.00\"}]}},"
+    "\"ladders\":{\"level\":{\"no\":1,\"counter\":\"turnover\","
+    "\"levels\":[{\"code\":\"a\",\"from\":\"0\"},{\"code\":\"b\",\"from\":\"100.00\"}]}},"
     "\"attributes\":{\"line.express\":\"bool\",\"line.note\":\"text\",\"event.steps\":\"number\"},"
     "\"rules\":["
     "{\"code\":\"ten\",\"scope\":\"line\",\"lines\":{\"line.category\":\"A\"},"
@@ -47,7 +48,8 @@ static const char document[] =
     "{\"code\":\"base\",\"scope\":\"earn\",\"earn\":{\"currency\":\"bonus\",\"percent\":\"3\"}},"
     "{\"code\":\"miles\",\"scope\":\"earn\",\"when\":{\"event.steps\":{\"gt\":\"10\"}},"
     "\"earn\":{\"currency\":\"mile\",\"per_amount\":\"30\",\"points\":\"1\",\"of\":\"net\"}},"
-    "{\"code\":\"visit\",\"on\":\"visit\",\"scope\":\"earn\",\"earn\":{\"currency\":\"mile\",\"fixed\":\"5\"}}],"
+    "{\"code\":\"visit\",\"on\":\"visit\",\"scope\":\"earn\","
+    "\"earn\":{\"currency\":\"mile\",\"fixed\":\"5\"}}],"
     "\"combination\":{\"receipt\":{\"op\":\"sum\"}},"
     "\"redemption\":{\"bonus\":{\"max_percent\":\"50\"},\"mile\":{\"step\":\"20\"}},"
     "\"arithmetic\":{\"receipt_quantum\":\"0.10\"}}";
@@ -101,7 +103,8 @@ put(struct choices *c, const char *text)
 /* Values of any kind; what is right somewhere is wrong elsewhere. */
 static const char *const values[] = {
     "\"1\"", "\"fuzz\"", "\"bonus\"", "\"mile\"", "\"max\"", "\"A\"", "\"SUMMER\"", "\"card\"",
-    "\"0.01\"", "\"100.00\"", "\"99999999.99\"", "\"10000000000000\"", "0", "1", "2", "7.5", "0.001",
+    "\"0.01\"", "\"100.00\"", "\"99999999.99\"", "\"10000000000000\"", "0", "1", "2", "7.5",
+    "0.001",
     "1000000000", "9223372036854775807", "-1", "1e5", "\"certificate\"", "\"purse\"", "\"fact\"",
     "\"ordinary\"", "\"2026-11-21T12:00:00Z\"", "\"1970-01-01T00:00:00Z\"", "true", "false", "null",
     "\"\"", "[]", "{}", "\"4000000000000002\"", "\"4607001771562\"", "\"5000000000005\"",
@@ -151,7 +154,8 @@ static const struct field purchase_fields[] = {
     { "quote", 't' },       { "channel", 't' }, { "region", 't' },       { "tender", 't' },
     { "bin", 't' },         { "for_business", 'b' }, { "confirmed", 'b' }, { "redeem", 'R' },
     { "payments", 'P' },    { "codes", 'T' },   { "attributes", 'E' },   { "sent_at", 't' },
-    { "attempt", 'w' },     { "kind", 't' },    { "no_such", 't' },      { "4000000000000002", 't' },
+    { "attempt", 'w' },     { "kind", 't' },    { "no_such", 't' },
+    { "4000000000000002", 't' },
 };
 /* Fields that come first and always, so that most bodies get far. */
 enum { purchase_needed = 7, line_needed = 3 };
