@@ -1,7 +1,8 @@
 /*
  * enrol.c - a new member: what the programme asks for, age, identifiers that must be free.
  *
- * Owns:      the two operations of an enrolment: the person's row, then owner, member and directory.
+ * Owns:      the two operations of an enrolment: the person's row, then owner, member and
+ *            directory.
  * Must not:  write the person in the transaction that writes the owner (they may lie apart).
  * Invariant: a refused enrolment leaves no person behind; a repeat answers with the same member.
  * Tests:     tests/stories/
@@ -10,18 +11,44 @@
 
 #include <string.h>
 
+/* What the client's key stands for: every field but sent_at and attempt. */
+static bool
+hash_enrolment(struct work *work, const struct enrol_body *body)
+{
+    const struct text fields[] = {
+        body->programme, body->surname, body->name,  body->patronymic, body->birthday,
+        body->sex,       body->town,    body->phone, body->email,
+    };
+    struct buf bytes;
+
+    buf_init(&bytes, work->call->arena, 512);
+    bytes_put_u64(&bytes, CALL_ENROL);
+    for (size_t i = 0; i < KOP_COUNT(fields); i++)
+        bytes_put_text(&bytes, fields[i]);
+    bytes_put_u64(&bytes, body->consent);
+    for (uint32_t i = 0; i < body->card_count; i++)
+        bytes_put_text(&bytes, body->card[i]);
+    if (bytes.failed)
+        return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+    sha256(bytes.ptr, bytes.len, work->request_hash);
+    return true;
+}
+
 static bool
 check_data(struct work *work, const struct enrol_body *body)
 {
     struct enrolment wanted = plan_enrolment(work->step.plan);
-    const struct { uint32_t bit; struct text value, pointer; } data[] = {
-        {enrol_surname, body->surname, TEXT("/surname")},
-        {enrol_name, body->name, TEXT("/name")},
-        {enrol_birthday, body->birthday, TEXT("/birthday")},
-        {enrol_phone, body->phone, TEXT("/phone")},
-        {enrol_email, body->email, TEXT("/email")},
-        {enrol_sex, body->sex, TEXT("/sex")},
-        {enrol_town, body->town, TEXT("/town")},
+    const struct {
+        uint32_t bit;
+        struct text value, pointer;
+    } data[] = {
+        { enrol_surname, body->surname, TEXT("/surname") },
+        { enrol_name, body->name, TEXT("/name") },
+        { enrol_birthday, body->birthday, TEXT("/birthday") },
+        { enrol_phone, body->phone, TEXT("/phone") },
+        { enrol_email, body->email, TEXT("/email") },
+        { enrol_sex, body->sex, TEXT("/sex") },
+        { enrol_town, body->town, TEXT("/town") },
     };
     struct date birthday;
 
@@ -50,7 +77,7 @@ add_key(struct work *work, struct enrol_work *enrol, enum key_kind kind, struct 
     memcpy(row->key, key.ptr, directory_key_bytes);
     row->kind = kind;
     row->state = KEY_ACTIVE;
-    work->op.route[work->op.route_count++] = (struct route){.kind = ROUTE_DIRECTORY, .key = key};
+    work->op.route[work->op.route_count++] = (struct route){ .kind = ROUTE_DIRECTORY, .key = key };
 }
 
 static bool
@@ -77,7 +104,7 @@ collect_keys(struct work *work, struct enrol_work *enrol)
 struct text
 enrol_pointer(enum key_kind kind)
 {
-    static const char *const pointers[] = {"", "/cards", "/phone", "/email"};
+    static const char *const pointers[] = { "", "/cards", "/phone", "/email" };
 
     assert(kind < KOP_COUNT(pointers));
     return text_of(pointers[kind]);
@@ -87,18 +114,15 @@ bool
 enrol_prepare(struct work *work, struct enrol_work *enrol)
 {
     struct call *call = work->call;
-    struct service *service = work->service;
 
     if (!enrol_body_read(call->body, call->arena, &enrol->body, &work->refusal) ||
         !work_programme(work, enrol->body.programme) || !work_version(work, work->now) ||
-        !work_claim_header(work) || !check_data(work, &enrol->body) || !collect_keys(work, enrol))
+        !work_claim_header(work) || !check_data(work, &enrol->body) || !collect_keys(work, enrol) ||
+        !hash_enrolment(work, &enrol->body))
         return false;
-    sha256(call->body.ptr, call->body.len, work->request_hash);
-    enrol->id = ids_next(&service->ids, work->now);
-    work->step.op_id = ids_next(&service->ids, work->now);
-    /* By the host's clock: a person is written before it is known whether the call was made before,
-     * so its id must be new even when the call's own time is long past. */
-    enrol->input.person_id = ids_next(&service->person_ids, service->host.now(service->host.context));
+    enrol->id = work_next_id(work);
+    work->step.op_id = work_next_id(work);
+    enrol->input.person_id = work_next_id(work);
     enrol->input.at = work->now;
     return true;
 }
@@ -108,7 +132,7 @@ enrol_run(struct tx *tx, struct op *op, struct err *err)
 {
     struct work *work = op->context;
     struct enrol_work *enrol = work->input;
-    struct needs needs = {.owner_id = enrol->id};
+    struct needs needs = { .owner_id = enrol->id };
     enum code rc;
 
     for (uint32_t i = 0; i < op->route_count; i++) {

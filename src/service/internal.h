@@ -17,7 +17,7 @@
 struct service {
     struct store *store;
     struct host host;
-    struct ids ids, person_ids;
+    struct ids ids;
     const char *zone_dir;
     unsigned char person_master[32]; /* wraps the persons' keys */
     struct hmac_key directory_key;   /* keyed hashes of cards, telephones … */

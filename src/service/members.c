@@ -2,7 +2,8 @@
  * members.c - finding a member, its balance and statement; opening balances and other events.
  *
  * Owns:      what is asked of one member.
- * Must not:  show a balance that was not settled to now; show personal data without being asked for the member.
+ * Must not:  show a balance that was not settled to now; show personal data without being asked
+ *            for the member.
  * Tests:     tests/stories/
  */
 #include "service/enrol.h"
@@ -15,10 +16,10 @@ struct member_work {
     struct event event;
     struct member_row *members;
     uint32_t member_count;
-    struct text person;          /* opened JSON; empty: none */
+    struct text person; /* opened JSON; empty: none */
     struct movement *movement;
     uint32_t movement_count;
-    uint32_t before, limit;      /* of a statement's page */
+    uint32_t before, limit; /* of a statement's page */
     bool more;
 };
 
@@ -37,7 +38,7 @@ member_begin(struct work *work)
 static enum code
 look_at_owner(struct work *work, struct tx *tx, bool *found, struct err *err)
 {
-    struct needs needs = {.owner_id = work->step.owner_id};
+    struct needs needs = { .owner_id = work->step.owner_id };
     struct owner *owner = &work->view.owner;
     struct ledger ledger;
 
@@ -57,10 +58,10 @@ look_at_owner(struct work *work, struct tx *tx, bool *found, struct err *err)
     if (!work->version)
         return err_set(err, CODE_CORRUPT, "an owner's programme is not in the catalogue");
     work->step.plan = work->version->plan;
-    work->step.changes = (struct changes){0};
+    work->step.changes = (struct changes){ 0 };
     unix_ms now = work->now > owner->settled_to ? work->now : owner->settled_to;
-    ledger_begin(&ledger, plan_terms(work->step.plan), work->op.arena, owner, &work->step.changes, 1,
-                 now);
+    ledger_begin(&ledger, plan_terms(work->step.plan), work->op.arena, owner, &work->step.changes,
+                 1, now);
     ledger_settle(&ledger);
     *found = true;
     return OK;
@@ -72,7 +73,7 @@ static enum code
 load_person(struct work *work, struct tx *tx, struct err *err)
 {
     struct member_work *member = work->input;
-    struct row key = {0}, row;
+    struct row key = { 0 }, row;
     bool found;
 
     enum code rc = store_list_members(tx, work->step.owner_id, work->op.arena, &member->members,
@@ -208,15 +209,16 @@ read_page(struct work *work, struct member_work *member)
         uint32_t end = 0;
         while (end < query.len && query.ptr[end] != '&')
             end++;
-        struct text item = {query.ptr, end};
+        struct text item = { query.ptr, end };
         bool is_cursor = text_starts(item, TEXT("cursor="));
         bool is_limit = text_starts(item, TEXT("limit="));
         uint32_t skip = is_cursor ? 7 : 6;
         if (!is_cursor && !is_limit)
             return work_refuse(work, OUTCOME_FIELD_UNKNOWN, TEXT("?"));
-        if (!text_to_u64((struct text){item.ptr + skip, item.len - skip}, &value) || value == 0 ||
+        if (!text_to_u64((struct text){ item.ptr + skip, item.len - skip }, &value) || value == 0 ||
             value > UINT32_MAX)
-            return work_refuse(work, OUTCOME_FIELD_RANGE, is_cursor ? TEXT("?cursor") : TEXT("?limit"));
+            return work_refuse(work, OUTCOME_FIELD_RANGE,
+                               is_cursor ? TEXT("?cursor") : TEXT("?limit"));
         if (is_limit && value > page_rows_max)
             return work_refuse(work, OUTCOME_FIELD_RANGE, TEXT("?limit"));
         if (is_cursor)
@@ -258,8 +260,7 @@ call_find(struct work *work)
     struct find_body body;
 
     work->render = render_member;
-    if (!member ||
-        !find_body_read(work->call->body, work->call->arena, &body, &work->refusal) ||
+    if (!member || !find_body_read(work->call->body, work->call->arena, &body, &work->refusal) ||
         !work_programme(work, body.programme) || !work_route(work, &body.whom)) {
         work_done(work);
         return;
@@ -270,6 +271,56 @@ call_find(struct work *work)
 
 /* ---- opening balances and events ---- */
 
+/* What the client's key stands for: every field but sent_at and attempt. */
+static void
+put_whom(const struct whom *whom, struct buf *bytes)
+{
+    bytes_put_text(bytes, whom->card);
+    bytes_put_text(bytes, whom->phone);
+    bytes_put_u64(bytes, whom->member_id);
+}
+
+static bool
+hash_opening(struct work *work, const struct opening_body *body)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, work->call->arena, 256);
+    bytes_put_u64(&bytes, CALL_OPENING);
+    bytes_put_text(&bytes, body->programme);
+    put_whom(&body->whom, &bytes);
+    bytes_put_text(&bytes, body->currency);
+    bytes_put_text(&bytes, body->points);
+    bytes_put_u64(&bytes, body->has_at);
+    bytes_put_i64(&bytes, body->has_at ? body->at : 0);
+    if (bytes.failed)
+        return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+    sha256(bytes.ptr, bytes.len, work->request_hash);
+    return true;
+}
+
+static bool
+hash_event(struct work *work, struct event_body *body)
+{
+    struct buf bytes;
+    uint32_t bad_line;
+
+    /* Sorted attributes: the order of a JSON object's members says nothing. */
+    enum outcome outcome = event_normalise(&body->event, plan_terms(work->step.plan)->money_scale,
+                                           &bad_line);
+    if (outcome != OUTCOME_DONE)
+        return work_refuse(work, outcome, TEXT(""));
+    buf_init(&bytes, work->call->arena, 256);
+    bytes_put_u64(&bytes, CALL_EVENT);
+    bytes_put_text(&bytes, body->programme);
+    put_whom(&body->whom, &bytes);
+    event_encode(&body->event, &bytes);
+    if (bytes.failed)
+        return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+    sha256(bytes.ptr, bytes.len, work->request_hash);
+    return true;
+}
+
 static enum code
 opening_run(struct tx *tx, struct op *op, struct err *err)
 {
@@ -278,7 +329,7 @@ opening_run(struct tx *tx, struct op *op, struct err *err)
 
     if (!work_routed(work, &member->whom, true, 0))
         return OK;
-    struct needs needs = {.owner_id = work->step.owner_id};
+    struct needs needs = { .owner_id = work->step.owner_id };
     enum code rc = work_load(work, tx, &needs, err);
     if (rc)
         return rc;
@@ -320,7 +371,7 @@ opening_prepare(struct work *work, struct whom *whom, struct opening_input *open
 
     if (!opening_body_read(call->body, call->arena, &body, &work->refusal) ||
         !work_programme(work, body.programme) || !work_version(work, work->now) ||
-        !work_claim_header(work) || !work_route(work, &body.whom))
+        !work_claim_header(work) || !work_route(work, &body.whom) || !hash_opening(work, &body))
         return false;
     *whom = body.whom;
     currency = terms_currency_by_code(plan_terms(work->step.plan), body.currency);
@@ -335,8 +386,7 @@ opening_prepare(struct work *work, struct whom *whom, struct opening_input *open
                            : result == DECIMAL_RANGE ? OUTCOME_FIELD_RANGE
                                                      : OUTCOME_FIELD_FORMAT,
                            TEXT("/points"));
-    sha256(call->body.ptr, call->body.len, work->request_hash);
-    work->step.op_id = ids_next(&work->service->ids, work->now);
+    work->step.op_id = work_next_id(work);
     return true;
 }
 
@@ -367,13 +417,12 @@ call_event(struct work *work)
         !event_body_read(call->body, programme_newest(work->programme)->plan, call->arena, &body,
                          &work->refusal) ||
         !work_version(work, body.event.occurred_at) || !work_claim_header(work) ||
-        !work_route(work, &body.whom)) {
+        !work_route(work, &body.whom) || !hash_event(work, &body)) {
         work_done(work);
         return;
     }
     member->whom = body.whom;
     member->event = body.event;
-    sha256(call->body.ptr, call->body.len, work->request_hash);
     work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, event_run);
 }

@@ -57,9 +57,6 @@ service_open(const struct service_options *options, struct service **service, st
     made->host = options->host;
     made->zone_dir = options->zone_dir ? options->zone_dir : "/usr/share/zoneinfo";
     ids_init(&made->ids, options->node);
-    ids_init(&made->person_ids, options->node);
-    if (options->ids_from_clock)
-        (void)ids_next(&made->ids, made->host.now(made->host.context));
     derive_key(options->master_key, "person", made->person_master);
     derive_key(options->master_key, "directory", key);
     hmac_prepare(&made->directory_key, key, sizeof(key));

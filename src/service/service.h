@@ -32,9 +32,6 @@ struct service_options {
     struct host host;
     unsigned char master_key[master_key_bytes];
     uint32_t node; /* 0..1023, in ids */
-    /* Ids are later than this opening even for calls whose `now` is long past (imports of history):
-     * two programs that bring the same day in then never make the same id. */
-    bool ids_from_clock;
     const char *zone_dir; /* TZif files; NULL: /usr/share/zoneinfo */
 };
 
