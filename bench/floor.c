@@ -1,8 +1,10 @@
 /*
  * floor.c - the least that one durable purchase costs: a bare single-threaded SQLite program.
  *
- * Owns:      writing, byte for byte, the rows of one real purchase of the book for random members, and reading
- *            what a purchase must read, `batch` purchases a commit, with the server's pragmas and cache.
+ * Owns:      writing, byte for byte, the rows of one real purchase of the book for random
+ *            members, and reading
+ *            what a purchase must read, `batch` purchases a commit, with the server's pragmas and
+ * cache.
  * Must not:  decide, parse, hash or answer anything.
  * Use:       floor --db FILE --batch N --seconds N [--cache-mib N] [--only-bodies]
  * Output:    name value unit, a line each. The file is written to: give it a copy.

@@ -1,11 +1,16 @@
 /*
- * load.c - tills under load: many keep-alive connections, each sending its next request when answered.
+ * load.c - tills under load: many keep-alive connections, each sending its next request when
+ * answered.
  *
- * Owns:      the load of benchmarks and of the tests that kill the server; a log of acknowledgements.
- * Use:       load --port N --key TOKEN [--connections N] [--seconds N | --requests N] [--what commit|quote|mix]
- *            [--members N] [--seed N] [--log FILE] [--card-prefix TEXT] [--redeem POINTS] [--same-card] [--start N]
+ * Owns:      the load of benchmarks and of the tests that kill the server; a log of
+ *            acknowledgements.
+ * Use:       load --port N --key TOKEN [--connections N] [--seconds N | --requests N] [--what
+ *            commit|quote|mix]
+ *            [--members N] [--seed N] [--log FILE] [--card-prefix TEXT] [--redeem POINTS]
+ * [--same-card] [--start N]
  * Output:    name value unit, a line each. The log has a line for each answer: number status.
- * Invariant: a receipt's number is used for one request only; requests of a run are made from its seed.
+ * Invariant: a receipt's number is used for one request only; requests of a run are made from its
+ *            seed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
