@@ -1,7 +1,8 @@
 /*
  * receipts.c - quote, reserve, commit, cancel, return, and looking at a receipt.
  *
- * Owns:      how a till's request becomes an operation: body, programme version, claim, route, flow.
+ * Owns:      how a till's request becomes an operation: body, programme version, claim, route,
+ *            flow.
  * Must not:  decide or book (flow does), render by hand (render.c does).
  * Invariant: one receipt key, one effect; the same key and body give the same bytes.
  * Tests:     tests/stories/, tests/sim/
@@ -33,7 +34,7 @@ hash_purchase(struct work *work, const struct purchase_body *body)
     bytes_put_u64(&bytes, body->is_fact);
     bytes_put_u64(&bytes, body->reserve);
     bytes_put_u64(&bytes, body->has_quote);
-    bytes_put_text(&bytes, (struct text){(const char *)body->quote, body->has_quote ? 32u : 0u});
+    bytes_put_text(&bytes, (struct text){ (const char *)body->quote, body->has_quote ? 32u : 0u });
     if (bytes.failed)
         return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
     sha256(bytes.ptr, bytes.len, work->request_hash);
@@ -108,7 +109,8 @@ read_purchase(struct work *work, struct purchase_work *purchase)
     struct text code;
     uint32_t bad_line = 0;
 
-    if (!body_programme(call->body, call->arena, &code, &work->refusal) || !work_programme(work, code))
+    if (!body_programme(call->body, call->arena, &code, &work->refusal) ||
+        !work_programme(work, code))
         return false;
     newest = programme_newest(work->programme);
     if (!purchase_body_read(call->body, newest->plan, call->arena, body, &work->refusal) ||
@@ -144,9 +146,8 @@ call_purchase(struct work *work)
     body = &purchase->body;
     work->input = purchase;
     work->render = render_step;
-    if (!read_purchase(work, purchase) ||
-        !work_may(work, body->event.outlet, body->event.till) || !hash_purchase(work, body) ||
-        !work_route(work, &body->whom)) {
+    if (!read_purchase(work, purchase) || !work_may(work, body->event.outlet, body->event.till) ||
+        !hash_purchase(work, body) || !work_route(work, &body->whom)) {
         work_done(work);
         return;
     }
@@ -158,15 +159,15 @@ call_purchase(struct work *work)
         .kind = call->route == CALL_RESERVE ? RECORD_RESERVE : RECORD_PURCHASE,
     };
     struct text claim = receipt_claim(work, &key);
-    purchase->anonymous =
-        anonymous_owner(work->tenant, work->programme->programme, text_hash(claim));
+    purchase->anonymous = anonymous_owner(work->tenant, work->programme->programme,
+                                          text_hash(claim));
     if (!is_quote) {
         work->op.claim = claim;
         work->step.op_id = work_next_id(work);
     }
     work->step.dry = is_quote;
     purchase->input = (struct purchase_input){
-        .mode = body->is_fact                       ? PURCHASE_FACT
+        .mode = body->is_fact                 ? PURCHASE_FACT
                 : call->route == CALL_RESERVE ? PURCHASE_RESERVE
                                               : PURCHASE_COMMIT,
         .event = body->event,
@@ -184,7 +185,7 @@ cancel_run(struct tx *tx, struct op *op, struct err *err)
     struct work *work = op->context;
     const struct cancel_body *body = work->input;
     const struct route *route = &op->route[0];
-    struct needs needs = {.owner_id = route->owner_id, .origin = route->op_id};
+    struct needs needs = { .owner_id = route->owner_id, .origin = route->op_id };
     enum code rc;
 
     if (!route->found || (body->reserve && body->reserve != route->op_id)) {
@@ -201,6 +202,21 @@ cancel_run(struct tx *tx, struct op *op, struct err *err)
     return work_write(work, tx, err);
 }
 
+/* The key is in the claim; beside it a cancel names at most its reserve. */
+static bool
+hash_cancel(struct work *work, const struct cancel_body *body)
+{
+    struct buf bytes;
+
+    buf_init(&bytes, work->call->arena, 128);
+    bytes_put_text(&bytes, work->op.claim);
+    bytes_put_u64(&bytes, body->reserve);
+    if (bytes.failed)
+        return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+    sha256(bytes.ptr, bytes.len, work->request_hash);
+    return true;
+}
+
 void
 call_cancel(struct work *work)
 {
@@ -215,12 +231,16 @@ call_cancel(struct work *work)
         work_done(work);
         return;
     }
-    struct receipt_key key = {body->outlet, body->till, body->number, body->period, RECORD_RESERVE};
-    work->op.route[work->op.route_count++] =
-        (struct route){.kind = ROUTE_CLAIM, .key = receipt_claim(work, &key)};
+    struct receipt_key key = { body->outlet, body->till, body->number, body->period,
+                               RECORD_RESERVE };
+    work->op.route[work->op.route_count++] = (struct route){ .kind = ROUTE_CLAIM,
+                                                             .key = receipt_claim(work, &key) };
     key.kind = RECORD_CANCEL;
     work->op.claim = receipt_claim(work, &key);
-    sha256(work->op.claim.ptr, work->op.claim.len, work->request_hash);
+    if (!hash_cancel(work, body)) {
+        work_done(work);
+        return;
+    }
     work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, cancel_run);
 }
@@ -233,7 +253,7 @@ return_run(struct tx *tx, struct op *op, struct err *err)
     struct work *work = op->context;
     const struct return_body *body = work->input;
     const struct route *route = &op->route[0];
-    struct needs needs = {.owner_id = route->owner_id, .origin = route->op_id, .returned = true};
+    struct needs needs = { .owner_id = route->owner_id, .origin = route->op_id, .returned = true };
     const struct version_entry *bought, *life = programme_newest(work->programme);
     struct text hash;
     enum record_kind kind;
@@ -245,6 +265,7 @@ return_run(struct tx *tx, struct op *op, struct err *err)
         return OK;
     }
     work->step.owner_id = route->owner_id;
+    flow_return_needs(plan_terms(life->plan), route->owner_id, route->op_id, work->now, &needs);
     rc = work_load(work, tx, &needs, err);
     if (rc)
         return rc;
@@ -255,7 +276,8 @@ return_run(struct tx *tx, struct op *op, struct err *err)
         return rc;
     bought = programme_version(work->programme, version);
     if (!bought)
-        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there", version);
+        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
+                       version);
     work->step.plan = bought->plan;
     struct return_input input = {
         .origin = route->op_id,
@@ -309,11 +331,12 @@ call_return(struct work *work)
         work_done(work);
         return;
     }
-    struct receipt_key of = {body->of_outlet, body->of_till, body->of_number, body->of_period,
-                             RECORD_PURCHASE};
-    struct receipt_key own = {body->outlet, body->till, body->number, body->period, RECORD_RETURN};
-    work->op.route[work->op.route_count++] =
-        (struct route){.kind = ROUTE_CLAIM, .key = receipt_claim(work, &of)};
+    struct receipt_key of = { body->of_outlet, body->of_till, body->of_number, body->of_period,
+                              RECORD_PURCHASE };
+    struct receipt_key own = { body->outlet, body->till, body->number, body->period,
+                               RECORD_RETURN };
+    work->op.route[work->op.route_count++] = (struct route){ .kind = ROUTE_CLAIM,
+                                                             .key = receipt_claim(work, &of) };
     work->op.claim = receipt_claim(work, &own);
     work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, return_run);
@@ -334,7 +357,7 @@ receipt_run(struct tx *tx, struct op *op, struct err *err)
 {
     struct work *work = op->context;
     struct receipt_row *row = work->input;
-    struct needs needs = {.owner_id = row->owner_id};
+    struct needs needs = { .owner_id = row->owner_id };
     bool found = false;
     enum record_kind kind;
     struct text hash;
@@ -358,7 +381,8 @@ receipt_run(struct tx *tx, struct op *op, struct err *err)
         return rc;
     work->version = work->programme ? programme_version(work->programme, version) : NULL;
     if (!work->version)
-        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there", version);
+        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
+                       version);
     work->step.plan = work->version->plan;
     work->step.record = arena_new(op->arena, struct record);
     if (!work->step.record)
