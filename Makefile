@@ -134,7 +134,7 @@ program     := $(if $(main_source),$(BUILD)/kopilka)
 
 $(BUILD)/kopilka: $(call object,src/cli/main.c) $(call archive,$(after_cli))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@.new $^ $(LIBS) && mv -f $@.new $@
+	$(Q)$(CC) $(LDFLAGS) -o $@.$$$$ $^ $(LIBS) && mv -f $@.$$$$ $@
 
 all: $(call archive,$(LAYERS)) $(BUILD)/libkopilka.a $(program)
 
