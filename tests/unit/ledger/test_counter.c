@@ -107,6 +107,8 @@ test_rolling(void **state)
     assert_true(value_at(&world, 2, day + 30 * DAY_MS) == 100);     /* the window has moved on */
     assert_true(value_at(&world, 2, day + 40 * DAY_MS) == 0);
 
+    count(&world, 2, day + DAY_MS, day + 30 * DAY_MS, 3); /* the window's first day counts */
+    assert_true(value_at(&world, 2, day + 30 * DAY_MS) == 103);
     count(&world, 2, day, day + 35 * DAY_MS, 1000); /* before the window: not counted */
     assert_true(value_at(&world, 2, day + 35 * DAY_MS) == 100);
     assert_int_equal(world.rolling_count, 1); /* and the old day's row is deleted */

@@ -182,7 +182,8 @@ world_load(struct world *world, struct arena *arena, struct owner *owner)
     uint32_t count = loaded.counter_count;
     struct counter_state *counter = must(
         arena_array(arena, struct counter_state, count + world->rolling_count));
-    memcpy(counter, loaded.counter, count * sizeof(*counter));
+    if (count > 0)
+        memcpy(counter, loaded.counter, count * sizeof(*counter));
     for (uint32_t i = 0; i < world->rolling_count; i++, count++) {
         const struct counter_state *row = &world->rolling[i];
         uint32_t at = count;
