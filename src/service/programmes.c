@@ -20,16 +20,16 @@ struct publish_work {
     bool is_new;
 };
 
-/* Compile the document of the body; mistakes become PROGRAMME_INVALID. */
+/* Compile the document of the body, its field `field`; mistakes become PROGRAMME_INVALID. */
 static bool
 compile_document(struct work *work, struct publish_work *publish, struct text document,
-                 uint32_t version)
+                 struct text field)
 {
     struct arena *arena = work->call->arena;
     struct err err;
 
     if (plan_peek(arena, document, &publish->id, &publish->zone_name, &err)) {
-        work_refuse(work, OUTCOME_BODY_NOT_JSON, TEXT("/document"));
+        work_refuse(work, OUTCOME_BODY_NOT_JSON, field);
         work->refusal.detail = text_copy(arena, text_of(err.text));
         return false;
     }
@@ -37,13 +37,13 @@ compile_document(struct work *work, struct publish_work *publish, struct text do
         work->refusal.detail = text_copy(arena, text_of(err.text));
         return work_refuse(work, OUTCOME_PROGRAMME_INVALID, TEXT("/timezone"));
     }
-    enum code rc = plan_compile(arena, document, publish->tzif, version, &publish->plan,
+    enum code rc = plan_compile(arena, document, publish->tzif, 1, &publish->plan,
                                 &publish->problems, &err);
     if (rc == OK)
         return true;
     if (rc == CODE_SYNTAX) {
         work->mistakes = &publish->problems;
-        return work_refuse(work, OUTCOME_PROGRAMME_INVALID, TEXT("/document"));
+        return work_refuse(work, OUTCOME_PROGRAMME_INVALID, field);
     }
     work_fail(work, &err);
     return false;
@@ -81,7 +81,7 @@ call_check(struct work *work)
     work->render = render_checked;
     if (publish &&
         version_body_read(work->call->body, work->call->arena, &publish->body, &work->refusal))
-        compile_document(work, publish, publish->body.document, 1);
+        compile_document(work, publish, publish->body.document, TEXT("/document"));
     work_done(work);
 }
 
@@ -226,7 +226,7 @@ call_publish(struct work *work)
     work->input = publish;
     work->render = render_published;
     if (!publish || !version_body_read(call->body, call->arena, &publish->body, &work->refusal) ||
-        !compile_document(work, publish, publish->body.document, 1)) {
+        !compile_document(work, publish, publish->body.document, TEXT("/document"))) {
         work_done(work);
         return;
     }
@@ -368,8 +368,13 @@ call_evaluate(struct work *work)
 
     work->input = evaluate;
     work->render = render_evaluated;
-    if (evaluate && evaluate_body_read(call->body, call->arena, &evaluate->body, &work->refusal) &&
-        compile_document(work, &evaluate->publish, evaluate->body.document, 1))
-        evaluate_now(work, evaluate);
+    if (evaluate &&
+        evaluate_body_read(call->body, call->arena, &evaluate->body, &work->refusal)) {
+        if (!evaluate->body.document.len)
+            work_refuse(work, OUTCOME_FIELD_MISSING, TEXT("/programme"));
+        else if (compile_document(work, &evaluate->publish, evaluate->body.document,
+                                  TEXT("/programme")))
+            evaluate_now(work, evaluate);
+    }
     work_done(work);
 }

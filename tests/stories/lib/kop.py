@@ -2,6 +2,7 @@
 
 A story is told over the public interface alone: the program and HTTP. Standard library only.
 """
+import atexit
 import http.client
 import json
 import os
@@ -55,6 +56,7 @@ class Server:
         self.db, self.options, self.env = db, options, env
         self.key = key or run("key", "--db", db, "--scopes", scopes).stdout.strip()
         self.process = None
+        atexit.register(self.end)
         self.start()
 
     def launch(self, env=None):
@@ -81,6 +83,11 @@ class Server:
         status = self.process.wait(timeout=30)
         self.process.stdout.close()
         return status
+
+    def end(self):
+        """A story that breaks off leaves no server behind."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
