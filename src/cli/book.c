@@ -116,6 +116,7 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
         .cache_bytes = wish->cache_bytes,
         .readers = wish->readers,
         .create = wish->create,
+        .inline_runner = wish->alone,
     };
 
     *book = (struct book){ 0 };

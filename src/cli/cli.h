@@ -69,6 +69,7 @@ struct book {
 
 struct book_wish {
     bool create; /* make file, key and tenant if they are missing */
+    bool alone;  /* a store without threads, as loading a whole book wants it */
     uint64_t cache_bytes;
     uint32_t readers;
     uint32_t node;
