@@ -140,13 +140,15 @@ bool text_to_u64(struct text text, uint64_t *value)
     uint64_t sum = 0;
 
     assert(value != NULL);
-    if (text.len < 1 || text.len > 18)
-        return false;
+    if (text.len < 1 || text.len > 19)
+        return false; /* 19 digits fit uint64; what exceeds int64 is refused below */
     for (uint32_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
         sum = sum * 10 + (uint64_t)(text.ptr[i] - '0');
     }
+    if (sum > INT64_MAX)
+        return false;
     *value = sum;
     return true;
 }

@@ -34,7 +34,8 @@ char *text_c_string(struct arena *arena, struct text text);
 bool text_is_utf8(struct text text);
 /* Bytes of the well-formed UTF-8 sequence at `at` (before `end`): 1 to 4, or 0: broken. */
 uint32_t text_utf8_step(const char *at, const char *end);
-/* Decimal digits only, 1 to 18 of them, no sign; false otherwise and `value` is untouched. */
+/* Decimal digits only, 1 to 19 of them, no sign, at most INT64_MAX; false otherwise and `value` is
+ * untouched. */
 bool text_to_u64(struct text text, uint64_t *value);
 
 struct buf {

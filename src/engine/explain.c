@@ -444,7 +444,7 @@ write_item(const struct teller *teller, struct json_writer *writer)
     }
     if (item->line >= 0) {
         json_key(writer, "line");
-        json_i64(writer, item->line);
+        json_i64(writer, item->line + 1); /* people count lines from 1 */
     }
     if (currency) {
         json_key(writer, "currency");

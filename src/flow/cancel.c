@@ -26,13 +26,12 @@ flow_cancel(struct step *step, uint64_t reserve, struct err *err)
         return rc;
     if (reserved.kind != RECORD_RESERVE)
         return step_refuse(step, OUTCOME_RESERVE_UNKNOWN, TEXT("/reserve"));
-    if (reserved.take_count > 0 && !ledger_find_hold(ledger.owner, reserve))
+    if (!ledger_find_hold(ledger.owner, reserve))
         return step_refuse(step, OUTCOME_RESERVE_ENDED, TEXT("/reserve"));
     record = step_record(step, RECORD_CANCEL, terms->version, step->now);
     if (!record)
         return step_no_memory(err);
     record->origin = reserve;
-    if (reserved.take_count > 0)
-        ledger_void(&ledger, reserve);
+    ledger_void(&ledger, reserve);
     return step_finish(step, &ledger, terms, err);
 }

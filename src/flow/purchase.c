@@ -118,20 +118,17 @@ book_purchase(struct step *step, const struct purchase_input *input, struct ledg
 
     if (input->mode == PURCHASE_RESERVE) {
         record->valid_until = step->now + terms->hold_ms;
-        if (record->take_count > 0) {
-            enum outcome outcome = ledger_hold(ledger, step->op_id, record->valid_until,
-                                               record->take, record->take_count);
-            if (outcome != OUTCOME_DONE)
-                return step_refuse(step, outcome, TEXT(""));
-        }
+        /* Also without points: that the hold stands tells that the reserve was not used yet. */
+        enum outcome outcome = ledger_hold(ledger, step->op_id, record->valid_until, record->take,
+                                           record->take_count);
+        if (outcome != OUTCOME_DONE)
+            return step_refuse(step, outcome, TEXT(""));
         return step_finish(step, ledger, terms, err);
     }
-    if (record->take_count > 0) {
-        if (input->reserve)
-            ledger_capture(ledger, input->reserve);
-        else
-            ledger_spend(ledger, record->take, record->take_count, 0);
-    }
+    if (input->reserve)
+        ledger_capture(ledger, input->reserve);
+    else if (record->take_count > 0)
+        ledger_spend(ledger, record->take, record->take_count, 0);
     rc = step_earn(step, ledger, err);
     if (rc)
         return rc;
@@ -182,7 +179,7 @@ decide_reserved(struct step *step, const struct purchase_input *input, const str
         return rc;
     if (reserved.kind != RECORD_RESERVE)
         return step_refuse(step, OUTCOME_RESERVE_UNKNOWN, TEXT("/reserve"));
-    if (reserved.take_count > 0 ? !hold : reserved.valid_until <= step->now)
+    if (!hold)
         return step_refuse(step, OUTCOME_RESERVE_ENDED, TEXT("/reserve"));
     if (!same_goods(&input->event, &reserved.event, step->arena))
         return step_refuse(step, OUTCOME_DECISION_CHANGED, TEXT("/lines"));

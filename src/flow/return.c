@@ -279,9 +279,8 @@ target_by_requote(struct returning *r, struct err *err)
     }
     if (kept_money < 0)
         kept_money = 0;
+    /* Below 0 when the goods kept cost more, alone, than was paid for all: that is shortfall. */
     r->target.refund = purchase->decision.total.money - kept_money;
-    if (r->target.refund < 0)
-        r->target.refund = 0;
     for (uint32_t e = 0; e < purchase->decision.earning_count; e++) {
         const struct earning *was = &purchase->decision.earning[e];
         amount now = 0;

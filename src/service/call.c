@@ -536,6 +536,11 @@ finish_problem(struct work *work, struct buf *out)
         .limit_scale = work->limit_scale,
         .mistakes = work->mistakes,
     };
+    if (problem.outcome == OUTCOME_DECISION_CHANGED && work->step.record) {
+        problem.quote = work->step.record;
+        problem.plan = work->step.plan;
+        problem.quote_hash = work->quote_hash;
+    }
 
     if (problem.outcome == OUTCOME_INTERNAL)
         problem.detail = (struct text){ 0 }; /* for the log, not for strangers */

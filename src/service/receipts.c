@@ -65,6 +65,25 @@ as_quoted(struct work *work, const struct purchase_body *body, struct err *err, 
     return false;
 }
 
+/* A record is read, and gone on with, by the version that made it. */
+static enum code
+plan_of_origin(struct work *work, struct err *err)
+{
+    const struct version_entry *entry;
+    enum record_kind kind;
+    struct text hash;
+    uint32_t version;
+
+    enum code rc = record_peek(work->view.origin, &kind, &version, &hash, err);
+    if (rc)
+        return rc;
+    entry = programme_version(work->programme, version);
+    if (!entry)
+        return err_set(err, CODE_CORRUPT, "a record names version %u, which is not there", version);
+    work->step.plan = entry->plan;
+    return OK;
+}
+
 static enum code
 purchase_run(struct tx *tx, struct op *op, struct err *err)
 {
@@ -78,6 +97,8 @@ purchase_run(struct tx *tx, struct op *op, struct err *err)
     flow_purchase_needs(work->step.plan, work->step.owner_id, purchase->body.reserve, work->now,
                         &needs);
     rc = work_load(work, tx, &needs, err);
+    if (!rc && purchase->body.reserve && work->view.origin_found)
+        rc = plan_of_origin(work, err);
     if (rc)
         return rc;
     rc = flow_purchase(&work->step, &purchase->input, err);
@@ -159,8 +180,9 @@ call_purchase(struct work *work)
         .kind = call->route == CALL_RESERVE ? RECORD_RESERVE : RECORD_PURCHASE,
     };
     struct text claim = receipt_claim(work, &key);
+    key.kind = RECORD_PURCHASE; /* a reserve and its commit have one owner */
     purchase->anonymous = anonymous_owner(work->tenant, work->programme->programme,
-                                          text_hash(claim));
+                                          text_hash(receipt_claim(work, &key)));
     if (!is_quote) {
         work->op.claim = claim;
         work->step.op_id = work_next_id(work);
@@ -194,6 +216,8 @@ cancel_run(struct tx *tx, struct op *op, struct err *err)
     }
     work->step.owner_id = route->owner_id;
     rc = work_load(work, tx, &needs, err);
+    if (!rc && work->view.origin_found)
+        rc = plan_of_origin(work, err);
     if (rc)
         return rc;
     rc = flow_cancel(&work->step, route->op_id, err);
@@ -254,10 +278,7 @@ return_run(struct tx *tx, struct op *op, struct err *err)
     const struct return_body *body = work->input;
     const struct route *route = &op->route[0];
     struct needs needs = { .owner_id = route->owner_id, .origin = route->op_id, .returned = true };
-    const struct version_entry *bought, *life = programme_newest(work->programme);
-    struct text hash;
-    enum record_kind kind;
-    uint32_t version;
+    const struct version_entry *life = programme_newest(work->programme);
     enum code rc;
 
     if (!route->found) {
@@ -271,14 +292,9 @@ return_run(struct tx *tx, struct op *op, struct err *err)
         return rc;
     if (!work->view.origin_found)
         return err_set(err, CODE_CORRUPT, "a claim names a receipt that is not there");
-    rc = record_peek(work->view.origin, &kind, &version, &hash, err);
+    rc = plan_of_origin(work, err);
     if (rc)
         return rc;
-    bought = programme_version(work->programme, version);
-    if (!bought)
-        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
-                       version);
-    work->step.plan = bought->plan;
     struct return_input input = {
         .origin = route->op_id,
         .line_count = body->line_count,

@@ -444,9 +444,9 @@ static void the_trace_as_json(void **state)
 static void json_of_failures(void **state)
 {
     static const char *const wanted[] = {
-        "{'kind':'failed','rule':'pay','line':0,'needed':'line.discounted = false','found':'true',"
+        "{'kind':'failed','rule':'pay','line':1,'needed':'line.discounted = false','found':'true',"
         "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, на деле да'}",
-        "{'kind':'failed','rule':'pay','line':0,'needed':'line.discounted = false',"
+        "{'kind':'failed','rule':'pay','line':1,'needed':'line.discounted = false',"
         "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, "
         "но значение неизвестно'}",
     };
@@ -493,7 +493,7 @@ static void json_of_every_kind(void **state)
           .num = 1, .den = 10000, .condition = -1, .count = 1 },
     };
     static const char *const wanted[] = {
-        "{'kind':'displaced','rule':'bread','line':4,'base':'50.00','result':'5.00',"
+        "{'kind':'displaced','rule':'bread','line':5,'base':'50.00','result':'5.00',"
         "'quantum':'0.01','by':'milk',",
         "{'kind':'rounded','rule':'guests','base':'123.45','result':'6.00',"
         "'percent':'5.000000','quantum':'1.00','rounding':'down',",
