@@ -1,0 +1,455 @@
+/*
+ * sim.c - deterministic simulation: tills, members and time against the server core and the model.
+ *
+ * Owns:      the run of a seed: who acts when, the clock, offline tills, repeats; the count of
+ *            seeds.
+ * Must not:  depend on anything but the seed: a failure is replayed by its number.
+ * Usage:     sim [--seeds N] [--first-seed S] [--ops M] [--store memory|sqlite] [--verbose]
+ *                [--stop-at-first] [--selftest]
+ */
+#include "deed.h"
+
+#include "selftest.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct options {
+    long seeds, first_seed, ops;
+    bool sqlite, verbose, stop_at_first, selftest;
+    const char *documents;
+};
+
+/* 2026-01-05T06:00:00Z, a Monday. */
+#define BEGINNING INT64_C(1767592800000)
+
+/* ---- time ---- */
+
+static void move_clock(struct sim *sim)
+{
+    if (chance_percent(sim, 35))
+        return; /* several things at one instant */
+    if (chance_percent(sim, 97))
+        sim->now += chance(sim, chance_percent(sim, 50) ? 10 * 60000 : 3 * M_HOUR);
+    else if (chance_percent(sim, 85))
+        sim->now += chance(sim, 4 * M_DAY);
+    else
+        sim->now += chance(sim, 70 * M_DAY);
+    if (chance_percent(sim, 2)) /* exactly a midnight of the programme */
+        sim->now = m_midnight(sim->programme->zone,
+                              m_local_day(sim->programme->zone, sim->now) + 1);
+}
+
+/* ---- actors ---- */
+
+static void remember(struct sim *sim, const struct deed *deed)
+{
+    sim->recent[sim->recent_count++ % recent_max] = *deed;
+}
+
+static void send(struct sim *sim, const struct deed *deed)
+{
+    deliver(sim, deed);
+    remember(sim, deed);
+}
+
+static void act_quote(struct sim *sim)
+{
+    struct deed deed;
+
+    invent_purchase(sim, DEED_QUOTE, &deed);
+    deliver(sim, &deed);
+}
+
+static void act_buy(struct sim *sim)
+{
+    struct deed deed;
+
+    invent_purchase(sim, chance_percent(sim, 85) ? DEED_COMMIT : DEED_FACT, &deed);
+    send(sim, &deed);
+}
+
+/* A quote, perhaps something in between, and the commit that names its hash. */
+static void act_commit_quoted(struct sim *sim)
+{
+    struct deed deed;
+
+    if (sim->quoted_count == 0)
+        return;
+    long back = chance(sim, sim->quoted_count < 6 ? sim->quoted_count : 6) + 1;
+    deed = sim->quoted[(sim->quoted_count - back) % quoted_max];
+    send(sim, &deed);
+}
+
+static void act_reserve(struct sim *sim)
+{
+    struct deed deed;
+
+    invent_purchase(sim, DEED_RESERVE, &deed);
+    send(sim, &deed);
+}
+
+static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
+{
+    int count = sim->model.reserve_count, back = count < 5 ? count : 5;
+
+    if (count == 0)
+        return false;
+    *deed = (struct deed){ .kind = kind };
+    deed->reserve = (int)(count - 1 - chance(sim, back));
+    deed->member = sim->model.reserve[deed->reserve].member;
+    return true;
+}
+
+static void act_capture(struct sim *sim)
+{
+    struct deed deed;
+
+    if (!some_reserve(sim, DEED_COMMIT_RESERVE, &deed))
+        return;
+    const struct reserved *reserved = &sim->reserved[deed.reserve];
+    new_key(sim, &deed.event);
+    if (chance_percent(sim, 70) || deed.member < 0) { /* under the reserve's own number */
+        deed.event.outlet = reserved->outlet;
+        deed.event.till = reserved->till;
+        deed.event.period = reserved->period;
+        memcpy(deed.event.number, reserved->number, sizeof(reserved->number));
+    }
+    if (deed.member >= 0 && chance_percent(sim, 3))
+        deed.member = some_member(sim); /* somebody else's */
+    send(sim, &deed);
+}
+
+static void act_cancel(struct sim *sim)
+{
+    struct deed deed;
+
+    if (some_reserve(sim, DEED_CANCEL, &deed))
+        send(sim, &deed);
+}
+
+static void act_return(struct sim *sim)
+{
+    struct deed deed;
+
+    if (invent_return(sim, &deed))
+        send(sim, &deed);
+}
+
+/* An answer was lost, or a till sends twice, or reuses a number. */
+static void act_repeat(struct sim *sim)
+{
+    long count = sim->recent_count < recent_max ? sim->recent_count : recent_max;
+    struct deed deed;
+
+    if (count == 0)
+        return;
+    deed = sim->recent[(sim->recent_count - 1 - chance(sim, chance_percent(sim, 60) ? 3 : count) %
+                                                    count) %
+                       recent_max];
+    if ((!chance_percent(sim, 25) || !deed_change(&deed)) && chance_percent(sim, 50))
+        deed.attempt++;
+    deliver(sim, &deed);
+}
+
+static void act_other(struct sim *sim)
+{
+    struct deed deed;
+
+    if (chance_percent(sim, 50)) {
+        invent_opening(sim, &deed);
+        send(sim, &deed);
+    } else if (invent_event(sim, &deed)) {
+        send(sim, &deed);
+    }
+}
+
+/* A till without network keeps its receipts; they come later, in any order, some of them twice. */
+static void act_offline(struct sim *sim)
+{
+    if (sim->queued < queue_max && chance_percent(sim, 75)) {
+        invent_purchase(sim, DEED_FACT, &sim->queue[sim->queued++]);
+        return;
+    }
+    while (sim->queued > 0 && !sim->failed) {
+        int which = (int)chance(sim, sim->queued);
+        struct deed deed = sim->queue[which];
+        sim->queue[which] = sim->queue[--sim->queued];
+        send(sim, &deed);
+        if (chance_percent(sim, 10))
+            deliver(sim, &deed);
+    }
+}
+
+static void act_housekeeping(struct sim *sim)
+{
+    if (chance_percent(sim, 60)) {
+        sim->server.now = sim->now;
+        server_daily(&sim->server);
+    } else if (sim->server.path[0] != 0 && chance_percent(sim, 20)) {
+        server_restart(&sim->server);
+    } else if (sim->model.member_count < 30) {
+        enrol(sim, false);
+    }
+}
+
+static void act(struct sim *sim)
+{
+    static const struct {
+        int share;
+        void (*what)(struct sim *);
+    } actors[] = {
+        { 140, act_quote },   { 250, act_buy },          { 60, act_commit_quoted },
+        { 75, act_reserve },  { 65, act_capture },       { 25, act_cancel },
+        { 160, act_return },  { 70, act_repeat },        { 40, act_other },
+        { 30, act_offline },  { 15, act_housekeeping },  { 10, promise_full_return },
+        { 4, promise_twins },
+    };
+    int total = 0, at;
+
+    for (size_t i = 0; i < sizeof(actors) / sizeof(actors[0]); i++)
+        total += actors[i].share;
+    at = (int)chance(sim, total);
+    for (size_t i = 0; i < sizeof(actors) / sizeof(actors[0]); i++) {
+        at -= actors[i].share;
+        if (at < 0) {
+            actors[i].what(sim);
+            return;
+        }
+    }
+}
+
+/* ---- a seed ---- */
+
+static char *read_document(const char *folder, const char *file, size_t *len)
+{
+    char path[600];
+    char *text = NULL;
+    long size;
+    FILE *in;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, file);
+    in = fopen(path, "rb");
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0 || (size = ftell(in)) < 0) {
+        fprintf(stderr, "sim: cannot read '%s'\n", path);
+        exit(2);
+    }
+    rewind(in);
+    text = malloc((size_t)size + 1);
+    if (text == NULL || fread(text, 1, (size_t)size, in) != (size_t)size)
+        abort();
+    fclose(in);
+    text[size] = 0;
+    *len = (size_t)size;
+    return text;
+}
+
+static bool publish(struct sim *sim, const char *folder)
+{
+    size_t len;
+    char *document = read_document(folder, sim->programme->file, &len);
+    char *body = malloc(len + 200);
+
+    if (body == NULL)
+        abort();
+    int size = snprintf(body, len + 200,
+                        "{\"in_force_from\":\"2025-01-01T00:00:00Z\",\"document\":%s}", document);
+    server_call(&sim->server, CALL_PUBLISH, sim->programme->id, body, (size_t)size, NULL);
+    free(document);
+    free(body);
+    if (sim->server.outcome == OUTCOME_DONE)
+        return true;
+    printf("seed %" PRIu64 ": publishing '%s' was refused: %s\n", sim->seed, sim->programme->id,
+           sim->server.answer);
+    return false;
+}
+
+static void begin(struct sim *sim, const struct options *options, uint64_t seed)
+{
+    char path[64] = "";
+
+    *sim = (struct sim){
+        .seed = seed,
+        .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1,
+        .ops = options->ops,
+        .verbose = options->verbose,
+        .now = BEGINNING,
+        .programme = m_programme((int)(seed % m_programme_count)),
+    };
+    if (options->sqlite) {
+        snprintf(path, sizeof(path), "/tmp/kop-sim-%ld-%" PRIu64 ".db", (long)getpid(), seed);
+        unlink(path);
+    }
+    server_open(&sim->server, options->sqlite ? path : NULL, seed, sim->now);
+    model_init(&sim->model, sim->programme);
+    sim->recent = calloc(recent_max, sizeof(*sim->recent));
+    sim->queue = calloc(queue_max, sizeof(*sim->queue));
+    sim->quoted = calloc(quoted_max, sizeof(*sim->quoted));
+    sim->claim = calloc(claim_slots, sizeof(*sim->claim));
+    if (sim->recent == NULL || sim->queue == NULL || sim->quoted == NULL || sim->claim == NULL)
+        abort();
+}
+
+static void finish(struct sim *sim)
+{
+    char path[80];
+
+    server_close(&sim->server);
+    for (const char *const *end = (const char *const[]){ "", "-wal", "-shm", NULL };
+         sim->server.path[0] != 0 && *end != NULL; end++) {
+        snprintf(path, sizeof(path), "%s%s", sim->server.path, *end);
+        unlink(path);
+    }
+    model_release(&sim->model);
+    answer_release(&sim->tree);
+    for (int i = 0; i < claim_slots; i++) {
+        free(sim->claim[i].key);
+        free(sim->claim[i].body);
+        free(sim->claim[i].answer);
+    }
+    free(sim->claim);
+    free(sim->recent);
+    free(sim->queue);
+    free(sim->quoted);
+    free(sim->person);
+    free(sim->sold);
+    free(sim->reserved);
+    free(sim->body);
+}
+
+/* At the end: everybody's balance, and the server's own audit. */
+static void audit(struct sim *sim)
+{
+    for (int m = 0; m < sim->model.member_count; m++)
+        deliver_balance(sim, m);
+    if (!sim->failed && !server_verify(&sim->server)) {
+        printf("seed %" PRIu64 ": verify found faults\n", sim->seed);
+        sim->failed = true;
+    }
+}
+
+struct totals {
+    long ops, outcome[outcome_count], count[deed_kind_count], repeats, mixed_up;
+};
+
+static bool run_seed(const struct options *options, uint64_t seed, struct totals *totals)
+{
+    static struct sim sim;
+    bool passed;
+
+    begin(&sim, options, seed);
+    if (!publish(&sim, options->documents))
+        sim.failed = true;
+    for (int i = 0; i < 8 && !sim.failed; i++)
+        enrol(&sim, false);
+    while (sim.op < sim.ops && !sim.failed) {
+        move_clock(&sim);
+        act(&sim);
+        if (chance_percent(&sim, 12))
+            deliver_balance(&sim, some_member(&sim));
+    }
+    if (!sim.failed)
+        audit(&sim);
+    passed = !sim.failed;
+    if (!passed)
+        printf("again: build/tests/sim/sim --seeds 1 --first-seed %" PRIu64 " --ops %ld%s\n\n",
+               seed, options->ops, options->sqlite ? " --store sqlite" : "");
+    totals->ops += sim.op;
+    totals->repeats += sim.repeats;
+    totals->mixed_up += sim.mixed_up;
+    for (int i = 0; i < outcome_count; i++)
+        totals->outcome[i] += sim.outcome_count[i];
+    for (int i = 0; i < deed_kind_count; i++)
+        totals->count[i] += sim.count[i];
+    finish(&sim);
+    return passed;
+}
+
+/* ---- the program ---- */
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: sim [--seeds N] [--first-seed S] [--ops M] [--store memory|sqlite] "
+                    "[--verbose] [--stop-at-first] [--documents DIR] [--selftest]\n");
+    exit(2);
+}
+
+static struct options read_options(int argc, char **argv)
+{
+    struct options options = {
+        .seeds = 200,
+        .first_seed = 1,
+        .ops = 5000,
+        .documents = "tests/sim/programmes",
+    };
+
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--verbose") == 0) {
+            options.verbose = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--stop-at-first") == 0) {
+            options.stop_at_first = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--selftest") == 0) {
+            options.selftest = true;
+            continue;
+        }
+        if (value == NULL)
+            usage();
+        if (strcmp(argv[i], "--seeds") == 0)
+            options.seeds = atol(value);
+        else if (strcmp(argv[i], "--first-seed") == 0)
+            options.first_seed = atol(value);
+        else if (strcmp(argv[i], "--ops") == 0)
+            options.ops = atol(value);
+        else if (strcmp(argv[i], "--store") == 0 && strcmp(value, "sqlite") == 0)
+            options.sqlite = true;
+        else if (strcmp(argv[i], "--documents") == 0)
+            options.documents = value;
+        else if (strcmp(argv[i], "--store") != 0 || strcmp(value, "memory") != 0)
+            usage();
+        i++;
+    }
+    return options;
+}
+
+static void print_totals(const struct totals *totals, double seconds)
+{
+    printf("%ld operations in %.1f s: %ld repeated, %ld with another body\n", totals->ops, seconds,
+           totals->repeats, totals->mixed_up);
+    for (int i = 0; i < outcome_count; i++)
+        if (totals->outcome[i] > 0)
+            printf("  %-22s %ld\n", outcome_name((enum outcome)i), totals->outcome[i]);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = read_options(argc, argv);
+    struct totals totals = { 0 };
+    struct timespec from, until;
+    long passed = 0, failed = 0;
+
+    if (options.selftest)
+        return selftest() ? 0 : 1;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (long s = 0; s < options.seeds; s++) {
+        if (run_seed(&options, (uint64_t)(options.first_seed + s), &totals))
+            passed++;
+        else
+            failed++;
+        if (failed > 0 && (options.stop_at_first || failed == 10))
+            break;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    print_totals(&totals, (double)(until.tv_sec - from.tv_sec) +
+                              (double)(until.tv_nsec - from.tv_nsec) / 1e9);
+    printf("%ld passed, %ld failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
