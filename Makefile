@@ -83,10 +83,11 @@ CFLAGS := -std=c17 $(OPTIMISE) -g $(WARNINGS) $(HARDEN) $(INCLUDES) $(EXTRA)
 # The pure core may land in anybody's shared library, so it is position independent, and hidden
 # so that this costs nothing. It knows no libc, hence no fortify and no _GNU_SOURCE.
 CORE_FLAGS   := -fPIC -fvisibility=hidden
-HOSTED_FLAGS := -fPIE -D_GNU_SOURCE $(FORTIFY)
+LIBPQ_FLAGS  := $(shell pkg-config --cflags libpq 2>/dev/null)
+HOSTED_FLAGS := -fPIE -D_GNU_SOURCE $(FORTIFY) $(LIBPQ_FLAGS)
 TEST_FLAGS   := $(HOSTED_FLAGS) -Itests -Itests/unit
 
-LIBS      := -lsqlite3 -lcrypto -lsodium -lpcre2-8 -lutf8proc -lz -lpthread
+LIBS      := -lsqlite3 -lcrypto -lz -lpq -lpthread
 TEST_LIBS := -lcmocka -ljansson $(LIBS)
 
 # ------------------------------------------------------------------------ objects and archives
