@@ -124,8 +124,8 @@ struct loading {
     struct catalogue *catalogue;
 };
 
-static uint32_t
-scopes_of(struct text written)
+bool
+scopes_read(struct text written, uint32_t *scopes)
 {
     static const struct {
         const char *name;
@@ -136,18 +136,23 @@ scopes_of(struct text written)
         { "members", SCOPE_MEMBERS },
         { "admin", SCOPE_ADMIN },
     };
-    uint32_t scopes = 0, from = 0;
+    uint32_t from = 0;
+    bool all_known = true;
 
+    *scopes = 0;
     for (uint32_t i = 0; i <= written.len; i++) {
         if (i < written.len && written.ptr[i] != ',')
             continue;
         struct text word = { written.ptr + from, i - from };
+        uint32_t scope = 0;
         for (size_t n = 0; n < KOP_COUNT(names); n++)
             if (text_equal(word, text_of(names[n].name)))
-                scopes |= names[n].scope;
+                scope = names[n].scope;
+        all_known = all_known && scope;
+        *scopes |= scope;
         from = i + 1;
     }
-    return scopes;
+    return all_known;
 }
 
 static enum code
@@ -171,7 +176,7 @@ load_keys(struct tx *tx, struct catalogue *catalogue, struct err *err)
         key->key_id = cell[0].text;
         key->tenant = (uint32_t)cell[1].number;
         memcpy(key->hash, cell[2].text.ptr, sha256_bytes);
-        key->scopes = scopes_of(cell[3].text);
+        (void)scopes_read(cell[3].text, &key->scopes); /* an unknown word allows nothing */
         key->outlet = cell[4].text;
         key->till = cell[5].text;
         catalogue->key_count++;

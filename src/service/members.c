@@ -416,7 +416,8 @@ call_event(struct work *work)
         !work_programme(work, programme) ||
         !event_body_read(call->body, programme_newest(work->programme)->plan, call->arena, &body,
                          &work->refusal) ||
-        !work_version(work, body.event.occurred_at) || !work_claim_header(work) ||
+        !work_version(work, body.event.occurred_at) ||
+        !work_may(work, body.event.outlet, body.event.till) || !work_claim_header(work) ||
         !work_route(work, &body.whom) || !hash_event(work, &body)) {
         work_done(work);
         return;

@@ -170,7 +170,10 @@ service_new_key(struct service *service, uint32_t tenant, const char *scopes, co
     unsigned char id[key_id_bytes], secret[sha256_bytes], hash[sha256_bytes];
     char id_hex[2 * key_id_bytes], secret_hex[2 * sha256_bytes];
     struct admin_work admin = { 0 };
+    uint32_t bits;
 
+    if (!scopes_read(text_of(scopes), &bits))
+        return err_set(err, CODE_USAGE, "'%s' is no list of till, read, members, admin", scopes);
     service->host.random(service->host.context, id, sizeof(id));
     service->host.random(service->host.context, secret, sizeof(secret));
     sha256(secret, sizeof(secret), hash);

@@ -96,7 +96,8 @@ bool service_is_ready(struct service *service);
 /* Number of the tenant with this code, made if `create`. */
 KOP_MUST_CHECK enum code service_tenant(struct service *service, struct text code, bool create,
                                         uint32_t *tenant, struct err *err);
-/* A new API key; `token` (key_token_bytes) is shown once and not stored. scopes: "till,read". */
+/* A new API key; `token` (key_token_bytes) is shown once and not stored. scopes: "till,read";
+ * another word is CODE_USAGE. */
 enum { key_token_bytes = 96 };
 KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenant,
                                          const char *scopes, const char *outlet, const char *till,
