@@ -1,8 +1,8 @@
 /*
  * import.c - members, cards and receipts from a table, by the same calls that tills make.
  *
- * Owns:      the command `import`; which call a row becomes and which one follows it; making room for a
- *            server that works on the same book.
+ * Owns:      the command `import`; which call a row becomes and which one follows it; making room
+ *            for a server that works on the same book.
  * Must not:  read cells (service/import_row.h does) or decide.
  * Invariant: each row is accepted, or stands among the refused with the reason; the same file again
  *            changes nothing.
@@ -376,7 +376,7 @@ is_shared(const char *db)
     return shared;
 }
 
-/* Beside a server: work for a slice, then answer everything and leave the book alone for a while. */
+/* Beside a server: work for a slice, then answer everything and leave the book for a while. */
 static void
 give_way(struct import *import)
 {

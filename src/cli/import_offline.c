@@ -11,7 +11,7 @@
 
 #include <time.h>
 
-enum { offline_cache_bytes = 256 << 20 };
+enum { offline_cache_bytes = 64 << 20 };
 
 /* What a refused row is told with: the table stands at it. */
 struct offline {

@@ -2,7 +2,8 @@
  * refused.c - the file of refused rows.
  *
  * Owns:      its columns and its permissions: it holds personal data.
- * Invariant: put right, the file can be imported as it is: the columns that were added are passed over.
+ * Invariant: put right, the file can be imported as it is: columns that were added are passed
+ *            over.
  * Tests:     tests/stories/import
  */
 #include "cli/import.h"

@@ -2,8 +2,8 @@
  * bulk_import.c - loading members with two threads: one prepares while the other writes.
  *
  * Owns:      a ring of batches. The caller's thread writes, the other one prepares.
- * Invariant: batches are written in the order in which they were prepared; after a failure of either
- *            side both stop, and the first failure is told.
+ * Invariant: batches are written in the order in which they were prepared; after a failure of
+ *            either side both stop, and the first failure is told.
  * Tests:     tests/stories/import
  */
 #include "jobs/bulk_import.h"

@@ -16,22 +16,21 @@
 
 enum {
     batch_members = 256,
-    items_per_member = 8, /* owner, member, person, record and some for balances */
-    batch_items_first = batch_members * items_per_member,
     batch_block_bytes = 512 * 1024,
+    keys_per_write = 64,
     claim_mark_bytes = 1, /* the 'i' before the hash in an Idempotency-Key's claim */
 };
 
-/* A row of the book, ready. */
-struct bulk_item {
-    enum table table;
-    struct row row;
+/* Rows of one table, ready, in the order of their keys. */
+struct bulk_rows {
+    uint32_t count, cap;
+    struct row *row;
 };
 
 struct bulk_batch {
     struct arena arena; /* bytes of the rows */
-    uint32_t members, count, cap;
-    struct bulk_item *item;
+    uint32_t members;
+    struct bulk_rows rows[table_count];
     uint64_t bytes_read;
 };
 
@@ -89,13 +88,8 @@ bulk_batch_new(struct bulk_batch **batch, struct err *err)
 {
     struct bulk_batch *made = calloc(1, sizeof(*made));
 
-    if (made)
-        made->item = malloc(batch_items_first * sizeof(*made->item));
-    if (!made || !made->item) {
-        free(made);
+    if (!made)
         return err_set(err, CODE_NO_MEMORY, "no memory to load members");
-    }
-    made->cap = batch_items_first;
     arena_init(&made->arena, heap_source(), batch_block_bytes, (size_t)1 << 30);
     *batch = made;
     return OK;
@@ -107,7 +101,8 @@ bulk_batch_free(struct bulk_batch *batch)
     if (!batch)
         return;
     arena_release(&batch->arena);
-    free(batch->item);
+    for (size_t i = 0; i < table_count; i++)
+        free(batch->rows[i].row);
     free(batch);
 }
 
@@ -122,16 +117,17 @@ bulk_batch_bytes(const struct bulk_batch *batch)
 static struct row *
 add_row(struct bulk_batch *batch, enum table table)
 {
-    if (batch->count == batch->cap) {
-        struct bulk_item *more = realloc(batch->item, 2 * batch->cap * sizeof(*more));
+    struct bulk_rows *rows = &batch->rows[table];
+
+    if (rows->count == rows->cap) {
+        uint32_t cap = rows->cap ? 2 * rows->cap : batch_members;
+        struct row *more = realloc(rows->row, cap * sizeof(*more));
         if (!more)
             return NULL;
-        batch->item = more;
-        batch->cap *= 2;
+        rows->row = more;
+        rows->cap = cap;
     }
-    struct bulk_item *item = &batch->item[batch->count++];
-    item->table = table;
-    return &item->row;
+    return &rows->row[rows->count++];
 }
 
 static struct cell
@@ -509,7 +505,9 @@ bulk_load_prepare(struct bulk_load *load, struct bulk_batch *batch, bool *more, 
     enum code rc = OK;
 
     arena_reset(&batch->arena);
-    batch->members = batch->count = 0;
+    batch->members = 0;
+    for (size_t i = 0; i < table_count; i++)
+        batch->rows[i].count = 0;
     while (!rc && batch->members < batch_members && (result = csv_next(csv)) != CSV_END) {
         load->result.rows++;
         arena_reset(&load->scratch);
@@ -528,62 +526,80 @@ bulk_load_prepare(struct bulk_load *load, struct bulk_batch *batch, bool *more, 
 enum code
 bulk_load_write(struct bulk_load *load, const struct bulk_batch *batch, struct err *err)
 {
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct bulk_item *item = &batch->item[i];
-        enum code rc = store_bulk_put(load->bulk, item->table, &item->row, err);
-        if (rc)
-            return rc;
-    }
-    return OK;
+    enum code rc = OK;
+
+    for (int i = 0; i < table_count && !rc; i++)
+        rc = store_bulk_put_many(load->bulk, (enum table)i, batch->rows[i].row,
+                                 batch->rows[i].count, err);
+    return rc;
+}
+
+/* Rows made of the items of a key table. */
+struct key_rows {
+    enum table table;
+    void (*make)(struct key_rows *rows, const struct key_item *item, struct row *row);
+    uint32_t count;
+    struct row row[keys_per_write];
+    char claim[keys_per_write][claim_mark_bytes + key_table_key_bytes];
+};
+
+static void
+make_directory_row(struct key_rows *rows, const struct key_item *item, struct row *row)
+{
+    (void)rows;
+    row->cell[0].text = (struct text){ (const char *)item->key, directory_key_bytes };
+    row->cell[1] = row->cell[2] = number(item->owner_id);
+    row->cell[3] = number(item->value);
+    row->cell[4] = number(item->check);
+}
+
+static void
+make_claim_row(struct key_rows *rows, const struct key_item *item, struct row *row)
+{
+    char *key = rows->claim[rows->count];
+
+    key[0] = 'i';
+    memcpy(key + claim_mark_bytes, item->key, key_table_key_bytes);
+    row->cell[0].text = (struct text){ key, sizeof(rows->claim[0]) };
+    row->cell[1] = number(item->owner_id);
+    row->cell[2] = number(item->value);
 }
 
 static enum code
-write_directory(struct bulk_load *load, struct err *err)
+write_keys(struct bulk_load *load, const struct key_table *keys, struct key_rows *rows,
+           struct err *err)
 {
     const struct key_item *item;
     uint64_t at = 0;
-    struct row row;
+    enum code rc = OK;
 
-    while ((item = key_table_next(&load->directory, &at)) != NULL) {
-        row.cell[0].text = (struct text){ (const char *)item->key, directory_key_bytes };
-        row.cell[1] = row.cell[2] = number(item->owner_id);
-        row.cell[3] = number(item->value);
-        row.cell[4] = number(item->check);
-        enum code rc = store_bulk_put(load->bulk, TABLE_directory, &row, err);
-        if (rc)
-            return rc;
+    rows->count = 0;
+    while (!rc && (item = key_table_next(keys, &at)) != NULL) {
+        rows->make(rows, item, &rows->row[rows->count]);
+        if (++rows->count < keys_per_write)
+            continue;
+        rc = store_bulk_put_many(load->bulk, rows->table, rows->row, rows->count, err);
+        rows->count = 0;
     }
-    return OK;
-}
-
-static enum code
-write_claims(struct bulk_load *load, struct err *err)
-{
-    char key[claim_mark_bytes + key_table_key_bytes] = { 'i' };
-    const struct key_item *item;
-    uint64_t at = 0;
-    struct row row;
-
-    while ((item = key_table_next(&load->claims, &at)) != NULL) {
-        memcpy(key + claim_mark_bytes, item->key, key_table_key_bytes);
-        row.cell[0].text = (struct text){ key, sizeof(key) };
-        row.cell[1] = number(item->owner_id);
-        row.cell[2] = number(item->value);
-        enum code rc = store_bulk_put(load->bulk, TABLE_claim, &row, err);
-        if (rc)
-            return rc;
-    }
-    return OK;
+    return rc ? rc : store_bulk_put_many(load->bulk, rows->table, rows->row, rows->count, err);
 }
 
 enum code
 bulk_load_finish(struct bulk_load *load, struct bulk_result *result, struct err *err)
 {
     struct bulk *bulk = load->bulk;
-    enum code rc = write_directory(load, err);
+    struct key_rows *rows = malloc(sizeof(*rows));
 
+    if (!rows)
+        return no_memory(err);
+    rows->table = TABLE_directory;
+    rows->make = make_directory_row;
+    enum code rc = write_keys(load, &load->directory, rows, err);
+    rows->table = TABLE_claim;
+    rows->make = make_claim_row;
     if (!rc)
-        rc = write_claims(load, err);
+        rc = write_keys(load, &load->claims, rows, err);
+    free(rows);
     if (rc)
         return rc;
     load->bulk = NULL;

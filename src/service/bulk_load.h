@@ -1,12 +1,12 @@
 /*
  * bulk_load.h - a table of members into an empty book that nobody else uses (import --offline).
  *
- * Owns:      the two stages of loading: prepare (read, check, book, seal) and write; the keys that are
- *            taken already.
+ * Owns:      the two stages of loading: prepare (read, check, book, seal) and write; the keys that
+ *            are taken already.
  * Must not:  start threads: who calls may run the two stages on two (jobs/bulk_import.h).
- * Invariant: the book is then as if each row had been enrolled by a call of its own: the same owner,
- *            member, person, record, claim and keys; the same rows are refused with the same outcomes.
- *            Rows of each table are written in the order of its key.
+ * Invariant: the book is then as if each row had been enrolled by a call of its own: the same
+ *            owner, member, person, record, claim and keys; the same rows are refused with the
+ *            same outcomes. Rows of each table are written in the order of its key.
  * Cost:      about 160 bytes of memory a member for the keys that are taken.
  */
 #ifndef KOP_SERVICE_BULK_LOAD_H
@@ -43,7 +43,7 @@ void bulk_batch_free(struct bulk_batch *batch);
 /* How many bytes of the file had been read when the batch was full. */
 uint64_t bulk_batch_bytes(const struct bulk_batch *batch);
 
-/* Fill `batch` with the next members. `*more` false: the table has ended and the batch may be empty. */
+/* Fill `batch` with the next members. `*more` false: the table has ended, the batch may be empty. */
 KOP_MUST_CHECK enum code bulk_load_prepare(struct bulk_load *load, struct bulk_batch *batch,
                                            bool *more, struct err *err);
 /* Write a batch, in the order of preparing. May run beside the preparing of another. */

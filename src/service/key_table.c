@@ -65,6 +65,7 @@ insert(struct key_table *table, const struct key_item *item)
 {
     uint64_t at = seek(table, item->key), hole = at, end = table->cap + tail_places;
 
+    assert(at == end || memcmp(table->slot[at].key, item->key, key_table_key_bytes) != 0);
     while (hole < end && table->slot[hole].owner_id)
         hole++;
     if (hole == end)
@@ -113,7 +114,6 @@ bool
 key_table_put(struct key_table *table, const struct key_item *item)
 {
     assert(item->owner_id != 0);
-    assert(!key_table_find(table, item->key));
     if (table->count >= table->cap / fullness_den * fullness_num && !grow(table))
         return false;
     while (!insert(table, item))

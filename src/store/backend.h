@@ -38,6 +38,8 @@ struct query {
 
 struct backup; /* a copy in progress */
 
+enum { bulk_rows = 16 };
+
 struct backend {
     const struct backend_type *type;
     const struct schema *schema;
@@ -87,6 +89,9 @@ struct backend_type {
      * No log and no syncs until the end, for an empty book: a crash leaves a book that is refused.
      */
     enum code (*bulk)(struct backend *writer, bool begin, struct err *err);
+    /* bulk_rows new rows of one table at once; NULL: one INSERT after the other does as well. */
+    enum code (*insert_many)(struct backend *writer, enum table table, const struct row *row,
+                             struct err *err);
 
     /* For migrations: one DDL statement; a table as schema_describe() writes it (empty: none). */
     enum code (*execute)(struct backend *writer, const char *sql, struct err *err);

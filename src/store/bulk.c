@@ -60,6 +60,30 @@ store_bulk_put(struct bulk *bulk, enum table table, const struct row *row, struc
     return rc;
 }
 
+enum code
+store_bulk_put_many(struct bulk *bulk, enum table table, const struct row *row, uint32_t count,
+                    struct err *err)
+{
+    struct backend *writer = bulk->writer;
+    uint32_t at = 0;
+
+    while (writer->type->insert_many != NULL && bulk->failure.code == OK &&
+           count - at >= bulk_rows) {
+        enum code rc = writer->type->insert_many(writer, table, row + at, &bulk->failure);
+        if (rc && err != NULL)
+            *err = bulk->failure;
+        if (rc)
+            return rc;
+        at += bulk_rows;
+    }
+    for (; at < count; at++) {
+        enum code rc = store_bulk_put(bulk, table, &row[at], err);
+        if (rc)
+            return rc;
+    }
+    return OK;
+}
+
 void
 store_bulk_abort(struct bulk *bulk)
 {

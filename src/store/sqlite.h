@@ -24,6 +24,7 @@ struct sqlite {
     uint64_t page_bytes; /* of the log: a page and its frame's header */
     sqlite3_stmt *control[control_count];
     sqlite3_stmt *prepared[table_count][verb_count];
+    sqlite3_stmt *many[table_count]; /* bulk_rows rows in one INSERT */
 };
 
 static inline struct sqlite *
@@ -51,6 +52,9 @@ enum code sqlite_commit(struct backend *backend, struct err *err);
 void sqlite_rollback(struct backend *backend);
 enum code sqlite_run(struct backend *backend, struct query *query, uint32_t count,
                      struct arena *arena, struct err *err);
+
+enum code sqlite_insert_many(struct backend *backend, enum table table, const struct row *row,
+                             struct err *err);
 
 /* sqlite_keep.c */
 uint64_t sqlite_log_bytes(struct backend *backend);

@@ -148,9 +148,11 @@ release(struct sqlite *sqlite)
 {
     for (size_t i = 0; i < control_count; i++)
         sqlite3_finalize(sqlite->control[i]);
-    for (size_t i = 0; i < table_count; i++)
+    for (size_t i = 0; i < table_count; i++) {
         for (size_t k = 0; k < verb_count; k++)
             sqlite3_finalize(sqlite->prepared[i][k]);
+        sqlite3_finalize(sqlite->many[i]);
+    }
     sqlite3_close(sqlite->db);
     free(sqlite->path);
     free(sqlite);
@@ -190,6 +192,7 @@ static const struct backend_type sqlite_type = {
     .backup_step = sqlite_backup_step,
     .backup_end = sqlite_backup_end,
     .bulk = sqlite_bulk,
+    .insert_many = sqlite_insert_many,
     .execute = execute,
     .describe = describe,
 };

@@ -121,8 +121,9 @@ prepare(struct sqlite *sqlite, const struct query *query, struct err *err)
     return *statement;
 }
 
+/* Bind a statement's parameters, the first of them at `first`. */
 static int
-bind(sqlite3_stmt *statement, const struct statement *shape, const struct cell *param)
+bind(sqlite3_stmt *statement, int first, const struct statement *shape, const struct cell *param)
 {
     int rc = SQLITE_OK;
 
@@ -130,11 +131,11 @@ bind(sqlite3_stmt *statement, const struct statement *shape, const struct cell *
         struct text text = param[i].text;
         const char *ptr = text.ptr != NULL ? text.ptr : "";
         if (shape->param[i] == COLUMN_I64)
-            rc = sqlite3_bind_int64(statement, (int)i + 1, param[i].number);
+            rc = sqlite3_bind_int64(statement, first + (int)i, param[i].number);
         else if (shape->param[i] == COLUMN_TEXT)
-            rc = sqlite3_bind_text(statement, (int)i + 1, ptr, (int)text.len, SQLITE_STATIC);
+            rc = sqlite3_bind_text(statement, first + (int)i, ptr, (int)text.len, SQLITE_STATIC);
         else
-            rc = sqlite3_bind_blob(statement, (int)i + 1, ptr, (int)text.len, SQLITE_STATIC);
+            rc = sqlite3_bind_blob(statement, first + (int)i, ptr, (int)text.len, SQLITE_STATIC);
     }
     return rc;
 }
@@ -216,7 +217,7 @@ run_one(struct sqlite *sqlite, struct query *query, struct arena *arena, struct 
     if (statement == NULL)
         return err != NULL ? err->code : CODE_IO;
     enum code code = OK;
-    int rc = bind(statement, shape, query->param);
+    int rc = bind(statement, 1, shape, query->param);
     if (rc != SQLITE_OK)
         code = sqlite_fail(sqlite, rc, shape->sql, err);
     else
@@ -237,5 +238,55 @@ sqlite_run(struct backend *backend, struct query *query, uint32_t count, struct 
             return err_wrap(err, "%s of '%s'", verb_name(query[i].verb),
                             shape_of(query[i].table)->name);
     }
+    return code;
+}
+
+/* The text of INSERT, said for one row, goes on with more rows of as many parameters. */
+static enum code
+prepare_many(struct sqlite *sqlite, enum table table, struct err *err)
+{
+    const struct statement *shape = &sqlite->backend.schema->statement[table][VERB_INSERT];
+    char sql[4096];
+    struct buf buf;
+
+    assert(shape->sql != NULL);
+    buf_init_fixed(&buf, sql, sizeof sql);
+    buf_add_text(&buf, text_of(shape->sql));
+    for (uint32_t row = 1; row < bulk_rows; row++) {
+        buf_add_text(&buf, TEXT(", ("));
+        for (uint32_t i = 0; i < shape->param_count; i++)
+            buf_add_text(&buf, i > 0 ? TEXT(", ?") : TEXT("?"));
+        buf_add_text(&buf, TEXT(")"));
+    }
+    assert(!buf.failed);
+    int rc = sqlite3_prepare_v3(sqlite->db, sql, (int)buf.len, SQLITE_PREPARE_PERSISTENT,
+                                &sqlite->many[table], NULL);
+    return rc == SQLITE_OK ? OK : sqlite_fail(sqlite, rc, "insert many", err);
+}
+
+enum code
+sqlite_insert_many(struct backend *backend, enum table table, const struct row *row,
+                   struct err *err)
+{
+    struct sqlite *sqlite = sqlite_of(backend);
+    const struct statement *shape = &backend->schema->statement[table][VERB_INSERT];
+    int rc = SQLITE_OK;
+
+    if (sqlite->many[table] == NULL) {
+        enum code code = prepare_many(sqlite, table, err);
+        if (code)
+            return code;
+    }
+    sqlite3_stmt *statement = sqlite->many[table];
+    for (uint32_t i = 0; i < bulk_rows && rc == SQLITE_OK; i++)
+        rc = bind(statement, 1 + (int)(i * shape->param_count), shape, row[i].cell);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+        rc = rc == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(sqlite->db);
+    }
+    enum code code = OK;
+    if (rc != SQLITE_OK)
+        code = sqlite_fail(sqlite, rc, shape_of(table)->name, err);
+    sqlite3_reset(statement);
     return code;
 }

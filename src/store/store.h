@@ -200,6 +200,10 @@ struct bulk;
 KOP_MUST_CHECK enum code store_bulk_begin(struct store *store, struct bulk **bulk, struct err *err);
 KOP_MUST_CHECK enum code store_bulk_put(struct bulk *bulk, enum table table, const struct row *row,
                                         struct err *err);
+/* The same of `count` rows of one table, in key order: half the price of one at a time. */
+KOP_MUST_CHECK enum code store_bulk_put_many(struct bulk *bulk, enum table table,
+                                             const struct row *row, uint32_t count,
+                                             struct err *err);
 /* Give up: the book stays marked as unfinished, and is refused when it is opened next. */
 void store_bulk_abort(struct bulk *bulk);
 KOP_MUST_CHECK enum code store_bulk_end(struct bulk *bulk, struct err *err);

@@ -1,5 +1,6 @@
 /*
- * fuzz_csv.c - no bytes break the reader of tables, and what it reads can be written and read again.
+ * fuzz_csv.c - no bytes break the reader of tables, and what it reads can be written and read
+ * again.
  *
  * Owns:      the comparison: every row that was read, put through csv_put() and read again, gives
  *            the same fields; text is always UTF-8; rows are counted up; the end stays the end.

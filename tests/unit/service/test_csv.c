@@ -57,7 +57,8 @@ read_all(struct csv *csv, char *out, size_t size)
             continue;
         }
         for (uint32_t i = 0; i < csv_column_count(csv); i++)
-            add_field(out, size, csv_field(csv, (int)i), i + 1 < csv_column_count(csv) ? "|" : "\n");
+            add_field(out, size, csv_field(csv, (int)i),
+                      i + 1 < csv_column_count(csv) ? "|" : "\n");
     }
     assert_int_equal(csv_next(csv), CSV_END);
 }
@@ -67,7 +68,7 @@ expect_bytes(const void *bytes, size_t size, bool packed, const char *wanted)
 {
     char got[8192];
     struct csv *csv;
-    struct err err = {0};
+    struct err err = { 0 };
 
     if (csv_open(file_of(bytes, size, packed), &csv, &err))
         fail_msg("cannot open: %s", err.text);
@@ -88,7 +89,7 @@ static void
 expect_refused(const void *bytes, size_t size, const char *part)
 {
     struct csv *csv = NULL;
-    struct err err = {0};
+    struct err err = { 0 };
 
     assert_int_equal(csv_open(file_of(bytes, size, false), &csv, &err), CODE_SYNTAX);
     if (strstr(err.text, part) == NULL)
@@ -135,8 +136,8 @@ test_delimiters(void **state)
     (void)state;
     expect("a;b\n1;2,5\n", "a|b\n1|2,5\n");
     expect("a\tb\n1;2\t3,4\n", "a|b\n1;2|3,4\n");
-    expect("a,b;c;d\n1;2;3\n", "a,b|c|d\n1|2|3\n");           /* the header has most of ';' */
-    expect("\"a,b,c\";d\n1;2\n", "a,b,c|d\n1|2\n");           /* not counted inside quotes */
+    expect("a,b;c;d\n1;2;3\n", "a,b|c|d\n1|2|3\n"); /* the header has most of ';' */
+    expect("\"a,b,c\";d\n1;2\n", "a,b,c|d\n1|2\n"); /* not counted inside quotes */
     expect("\"a;b;c\",d\n1,2\n", "a;b;c|d\n1|2\n");
     expect("a;b\n\"x\";\"y;z\"\n", "a|b\nx|y;z\n");
 }
@@ -146,13 +147,17 @@ test_delimiters(void **state)
 static void
 test_encodings(void **state)
 {
-    static const char name_1251[] = "\xD4\xE0\xEC\xE8\xEB\xE8\xFF;\xB9\n\xC8\xE2\xE0\xED\xEE\xE2;1\n";
+    static const char name_1251[] =
+        "\xD4\xE0\xEC\xE8\xEB\xE8\xFF;\xB9\n\xC8\xE2\xE0\xED\xEE\xE2;1\n";
     static const char quotes_1251[] = "a;b\n\xAB\xCC\xEE\xF0\xE5\xBB \x97 \x88;\xA8\n";
-    static const char marked_broken[] = "\xEF\xBB\xBF" "a,b\n\xC8\xE2,1\nx,2\n";
+    static const char marked_broken[] = "\xEF\xBB\xBF"
+                                        "a,b\n\xC8\xE2,1\nx,2\n";
 
     (void)state;
     expect("имя,b\nАнна,ё\n", "имя|b\nАнна|ё\n");
-    expect("\xEF\xBB\xBF" "a,b\n1,2\n", "a|b\n1|2\n");
+    expect("\xEF\xBB\xBF"
+           "a,b\n1,2\n",
+           "a|b\n1|2\n");
     expect("\xEF\xBB\xBF\"a,c\",b\n1,2\n", "a,c|b\n1|2\n");
     expect("\xEF\xBB\xBF\"a\nc\",b\n1,2\n", "a\nc|b\n1|2\n");
     expect(name_1251, "Фамилия|№\nИванов|1\n");
@@ -160,8 +165,12 @@ test_encodings(void **state)
     /* Some rows are plain, some UTF-8, some CP1251: each is read as what it is. */
     expect("a,b\nПётр,1\n\xC8\xE2\xE0\xED,2\nIvan,3\n", "a|b\nПётр|1\nИван|2\nIvan|3\n");
     expect(marked_broken, "a|b\n!the file says that it is UTF-8, and this row is not\nx|2\n");
-    expect_refused("\xFF\xFE" "a\0,\0b\0\n\0", 10, "UTF-16");
-    expect_refused("\xFE\xFF" "\0a\0,\0b\0\n", 10, "UTF-16");
+    expect_refused("\xFF\xFE"
+                   "a\0,\0b\0\n\0",
+                   10, "UTF-16");
+    expect_refused("\xFE\xFF"
+                   "\0a\0,\0b\0\n",
+                   10, "UTF-16");
 }
 
 /* Every byte of the upper half against iconv's table of the code page. */
@@ -332,7 +341,8 @@ static void
 test_put(void **state)
 {
     static const struct text fields[] = {
-        {"plain", 5}, {"", 0}, {"a,b", 3}, {"say \"no\"", 8}, {"two\nlines", 9}, {" x ", 3}, {"\r", 1},
+        { "plain", 5 },      { "", 0 },    { "a,b", 3 }, { "say \"no\"", 8 },
+        { "two\nlines", 9 }, { " x ", 3 }, { "\r", 1 },
     };
     struct arena arena;
     struct buf out;
