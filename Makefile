@@ -236,6 +236,19 @@ tsan-run: $(foreach f,$(TSAN_FOLDERS),$(filter $(BUILD)/tests/$f/%,$(unit_progra
 	@$(plain_layout) tools/run -l $(BUILD)/logs/tsan $^
 .PHONY: tsan-run
 
+# Stories on a sanitized server: bad requests and their like under ASan and UBSan, the races (fewer
+# rounds: it is slow) under TSan. What the sanitizer says ends the server, and so fails the story.
+ASAN_STORIES := awn refusals scopes openapi privacy
+asan-stories:
+	@$(MAKE) BUILD=build/asan SAN=address,undefined build/asan/kopilka
+	@KOPILKA=build/asan/kopilka tools/run -l build/logs/asan-stories -t 900 \
+	    $(ASAN_STORIES:%=tests/stories/%)
+tsan-stories: kill-programs
+	@$(MAKE) BUILD=build/tsan SAN=thread build/tsan/kopilka
+	@KOPILKA=build/tsan/kopilka RACES_ROUNDS=5 $(plain_layout) tools/run \
+	    -l build/logs/tsan-stories -t 900 tests/stories/races
+.PHONY: asan-stories tsan-stories
+
 # Coverage-guided fuzzing, FUZZ_SECONDS for each target; the corpus of fuzz_x is
 # tests/fuzz/corpus/x/, and what is found lands in build/fuzz/found/x/.
 fuzz:
