@@ -12,8 +12,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,  &command_demo,   &command_programme, &command_import, &command_evaluate,
-    &command_replay, &command_verify, &command_daily,     &command_key,    &command_backup,
+    &command_serve,  &command_demo,   &command_programme, &command_import, &command_export,
+    &command_evaluate, &command_replay, &command_verify, &command_daily, &command_key,
+    &command_backup,
 };
 
 /* A bug of ours: say where and abort. What was not acknowledged was not promised. */

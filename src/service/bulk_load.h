@@ -43,7 +43,7 @@ void bulk_batch_free(struct bulk_batch *batch);
 /* How many bytes of the file had been read when the batch was full. */
 uint64_t bulk_batch_bytes(const struct bulk_batch *batch);
 
-/* Fill `batch` with the next members. `*more` false: the table has ended, the batch may be empty. */
+/* Fill `batch` with the next members. `*more` false: the table ended, the batch may be empty. */
 KOP_MUST_CHECK enum code bulk_load_prepare(struct bulk_load *load, struct bulk_batch *batch,
                                            bool *more, struct err *err);
 /* Write a batch, in the order of preparing. May run beside the preparing of another. */

@@ -40,6 +40,7 @@
     X(OCCURRED_AT, "occurred_at")                                                                  \
     X(CARD, "card")                                                                                \
     X(PHONE, "phone")                                                                              \
+    X(MEMBER, "member")                                                                            \
     X(MODE, "mode")                                                                                \
     X(CHANNEL, "channel")                                                                          \
     X(REGION, "region")                                                                            \

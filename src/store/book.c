@@ -558,6 +558,33 @@ store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id, struct arena
 }
 
 enum code
+store_list_receipts(struct tx *tx, uint64_t after_owner, uint64_t after_op, uint32_t limit,
+                    struct arena *arena, struct receipt_row **row, uint32_t *count,
+                    struct err *err)
+{
+    struct cell param[] = { number(after_owner), number(after_op), number(limit) };
+    struct query query;
+
+    enum code rc = tx_run_one(tx, TABLE_receipt, VERB_LIST, param, arena, &query, err);
+    if (rc)
+        return err_wrap(err, "receipts");
+    *row = arena_array(arena, struct receipt_row, query.row_count);
+    if (*row == NULL)
+        return err_set(err, CODE_NO_MEMORY, "no memory for receipts");
+    *count = query.row_count;
+    for (uint32_t i = 0; i < query.row_count; i++) {
+        const struct cell *cell = query.cell + (size_t)i * query_columns(&query);
+        (*row)[i] = (struct receipt_row){
+            .owner_id = (uint64_t)cell[COL(receipt, owner_id)].number,
+            .op_id = (uint64_t)cell[COL(receipt, op_id)].number,
+            .kind = (enum record_kind)cell[COL(receipt, kind)].number,
+            .body = cell[COL(receipt, body)].text,
+        };
+    }
+    return OK;
+}
+
+enum code
 store_list_members(struct tx *tx, uint64_t owner_id, struct arena *arena,
                    struct member_row **member, uint32_t *count, struct err *err)
 {

@@ -5,7 +5,7 @@
  * Must not:  name a table or a column itself, but for `owner_id`, `next_due` and `version`, which
  *            verbs mean.
  * Invariant: a statement on an owner table says `owner_id = $1` (RANGE and DUE over the table owner
- *            are scans of one shard for jobs; the lint lists them).
+ *            and LIST over the table receipt are scans of one shard for jobs; the lint lists them).
  * Cost:      built once per open store.
  * Tests:     tests/unit/store/test_schema_lint.c, test_statement_lint.c
  */
@@ -250,14 +250,21 @@ make_advance(struct maker *maker)
 static void
 make_list(struct maker *maker)
 {
+    bool appended =
+        maker->dialect == DIALECT_SQLITE && maker->shape->layout == LAYOUT_APPENDED;
+    uint32_t first = appended ? maker->key_count - 1 : 0; /* what the rows lie in the order of */
+
     add_select(maker);
-    buf_addf(maker->buf, " WHERE (%s) > (", maker->shape->key_text);
-    for (uint32_t i = 0; i < maker->key_count; i++) {
-        buf_addf(maker->buf, "%s", i > 0 ? ", " : "");
+    for (uint32_t i = 0; i < first; i++) /* given, and not needed */
+        maker->statement->param[maker->statement->param_count++] = key_column(maker, i)->type;
+    for (uint32_t i = first; i < maker->key_count; i++)
+        buf_addf(maker->buf, "%s%s", i > first ? ", " : " WHERE (", key_column(maker, i)->name);
+    for (uint32_t i = first; i < maker->key_count; i++) {
+        buf_addf(maker->buf, "%s", i > first ? ", " : ") > (");
         add_param(maker, key_column(maker, i)->type);
     }
     buf_addf(maker->buf, ")");
-    add_order(maker, 0);
+    add_order(maker, first);
     add_limit(maker);
 }
 

@@ -142,6 +142,14 @@ struct receipt_row {
 KOP_MUST_CHECK enum code store_get_receipt(struct tx *tx, uint64_t owner_id, uint64_t op_id,
                                            struct arena *arena, struct receipt_row *row,
                                            bool *found, struct err *err);
+/*
+ * Records of all owners after the one with these ids (0, 0: from the first), in the order in which
+ * they lie: SQLite's is that of operations, others' that of owners. For exports.
+ */
+KOP_MUST_CHECK enum code store_list_receipts(struct tx *tx, uint64_t after_owner, uint64_t after_op,
+                                             uint32_t limit, struct arena *arena,
+                                             struct receipt_row **row, uint32_t *count,
+                                             struct err *err);
 KOP_MUST_CHECK enum code store_list_members(struct tx *tx, uint64_t owner_id, struct arena *arena,
                                             struct member_row **member, uint32_t *count,
                                             struct err *err);

@@ -15,7 +15,8 @@
 static bool
 is_scan(enum table table, enum verb verb)
 {
-    return table == TABLE_owner && (verb == VERB_RANGE || verb == VERB_DUE);
+    return (table == TABLE_owner && (verb == VERB_RANGE || verb == VERB_DUE)) ||
+           (table == TABLE_receipt && verb == VERB_LIST);
 }
 
 static uint32_t
@@ -56,7 +57,7 @@ lint(const char *sql, const struct shape *shape, bool scan, char mark)
     snprintf(op, sizeof op, " AND op_id = %c2", mark);
     if (!scan && strstr(sql, owner) == NULL)
         return "owner_id = $1 is missing";
-    if (shape->layout == LAYOUT_APPENDED && strstr(sql, op) == NULL)
+    if (!scan && shape->layout == LAYOUT_APPENDED && strstr(sql, op) == NULL)
         return "op_id = $2 is missing";
     return NULL;
 }
