@@ -2,7 +2,7 @@
  * backend.h - what a database has to be able to do, and no more: one connection as a table of
  * functions.
  *
- * Owns:      struct backend_type, implemented by sqlite*.c and memory*.c.
+ * Owns:      struct backend_type, implemented by sqlite*.c, postgres*.c and memory*.c.
  * Must not:  know operations, routes or the meaning of a row: it runs the statements of struct
  *            schema.
  * Invariant: a connection is used by one thread at a time. What a rolled back transaction wrote is
@@ -50,6 +50,13 @@ struct backend_type {
     enum dialect dialect;
     bool exclusive; /* readers must be kept out while the writer has a transaction */
     bool has_log;   /* log_bytes, checkpoint and the backups are there */
+    /*
+     * Several connections may write at once, also from other programs: each operation is a
+     * transaction of its own (solo.c). begin() makes a lost connection again, BUSY when it cannot.
+     * run() may keep writes back until rows are wanted or commit(); without begin() it is a
+     * transaction by itself. AGAIN: nothing was kept, the whole operation may run again.
+     */
+    bool concurrent;
 
     /* Another connection to the same book. */
     enum code (*connect)(struct backend *writer, enum role role, struct backend **other,
@@ -60,7 +67,8 @@ struct backend_type {
     enum code (*begin)(struct backend *backend, enum access access, struct err *err);
     /*
      * CODE_IO: nothing was kept, and the transaction is over. CODE_UNKNOWN: the disk failed under
-     * the commit; nobody can say what it holds, so the process must end and recover.
+     * the commit; nobody can say what it holds, so the process must end and recover. Of a
+     * concurrent one: the connection was lost under it; what it holds is to be looked up.
      */
     enum code (*commit)(struct backend *backend, struct err *err);
     void (*rollback)(struct backend *backend);
@@ -103,6 +111,10 @@ struct backend_type {
 KOP_MUST_CHECK enum code sqlite_open(const struct store_options *options,
                                      const struct schema *schema, struct backend **writer,
                                      struct err *err);
+/* The first connection to a PostgreSQL database: its schema checked or made, and the role. */
+KOP_MUST_CHECK enum code postgres_open(const struct store_options *options,
+                                       const struct schema *schema, struct backend **writer,
+                                       struct err *err);
 /* An empty book in memory. */
 KOP_MUST_CHECK enum code memory_open(const struct schema *schema, struct backend **writer,
                                      struct err *err);

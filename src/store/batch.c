@@ -23,8 +23,7 @@ steady_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* As it was when it was submitted. */
-static void
+void
 op_reset(struct op *op)
 {
     arena_rewind(op->arena, op->mark);

@@ -32,6 +32,9 @@ KOP_MUST_CHECK enum code batch_run(struct batch *batch, struct err *err);
 void read_run(struct backend *reader, struct op *op, bool (*overdue)(void *context),
               void *overdue_context);
 
+/* Make an operation what it was when it was submitted. */
+void op_reset(struct op *op);
+
 /* Microseconds of a clock that never goes back. */
 uint64_t steady_us(void);
 

@@ -415,6 +415,11 @@ store_write(struct tx *tx, const struct op *op, const struct changes *changes, s
         tx->claims = true;
         tx->claim_owner = changes->owner != NULL ? changes->owner->owner_id : 0;
         tx->claim_op = changes->op_id;
+        if (changes->owner != NULL) {
+            tx->wrote_record = changes->record.len > 0;
+            tx->wrote_version = changes->owner->version;
+            memcpy(tx->wrote_head, changes->owner->head, sizeof tx->wrote_head);
+        }
     }
     return OK;
 }

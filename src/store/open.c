@@ -71,6 +71,23 @@ store_open_sqlite(const struct store_options *options, struct store **store, str
 }
 
 enum code
+store_open_postgres(const struct store_options *options, struct store **store, struct err *err)
+{
+    struct ground *ground;
+    struct backend *writer;
+
+    enum code rc = ground_new(DIALECT_POSTGRESQL, &ground, err);
+    if (rc)
+        return rc;
+    rc = postgres_open(options, &ground->schema, &writer, err);
+    if (rc) {
+        ground_free(ground);
+        return rc;
+    }
+    return store_start(options, ground, writer, store, err);
+}
+
+enum code
 store_open_memory(const struct store_options *options, struct store **store, struct err *err)
 {
     struct ground *ground;

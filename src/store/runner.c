@@ -1,5 +1,6 @@
 /*
- * runner.c - the threads of a store: one that writes, some that read, one that moves the log.
+ * runner.c - the threads of a store: one that writes (or lanes), some that read, one that moves the
+ * log.
  *
  * Owns:      the queue and its bound, the gate, who runs on which connection. All locks of the
  *            store.
@@ -14,10 +15,14 @@
  * one larger. The log is moved into the file in the background each time it has grown by a quarter
  * of its cap; at the cap the writer closes the gate, moves the rest itself, begins the log anew and
  * opens again.
+ *
+ * A concurrent database (PostgreSQL) has no writer thread, no gate and no log of ours: lanes.c has
+ * the threads that write, and each operation is a transaction of its own, also one that reads.
  */
 #include "store/runner.h"
 
 #include "store/batch.h"
+#include "store/lanes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -32,6 +37,8 @@ enum {
     readers_default = 1,
     readers_max = 64,
     wal_cap_bytes_default = 256 << 20,
+    lanes_default = 16,
+    lanes_max = 256,
     low_slice_us = 20 * 1000, /* a transaction takes no more of the low ones after that */
     read_us_max = 50 * 1000,  /* a read that is older gives way to the gate */
     checkpoint_idle_ms = 1000,
@@ -41,6 +48,7 @@ enum {
 struct reader {
     struct store *store;
     struct backend *backend;
+    struct solo solo; /* of a concurrent database */
     pthread_t thread;
     bool started;
     uint64_t since; /* when its transaction began */
@@ -69,6 +77,8 @@ struct store {
     uint32_t batch_max, reader_count;
     uint64_t wal_cap;
     struct reader *reader;
+    struct lanes *lanes; /* instead of the writer's thread; NULL: that is there */
+    struct solo inline_solo;
 
     /* Hand-over to the writer. */
     struct op_stack ordinary, low;
@@ -131,6 +141,12 @@ answer(struct store *store, struct op *op)
     waiter->done = true;
     pthread_cond_signal(&waiter->answered);
     pthread_mutex_unlock(&waiter->lock);
+}
+
+static void
+answer_for_lane(void *context, struct op *op)
+{
+    answer(context, op);
 }
 
 static void
@@ -475,6 +491,8 @@ reader_main(void *context)
     for (struct op *op; (op = await_read(store)) != NULL;) {
         if (atomic_load(&store->dead)) {
             refuse_dead(op);
+        } else if (store->writer->type->concurrent) {
+            solo_run(&reader->solo, op);
         } else {
             gate_enter(store);
             reader->since = steady_us();
@@ -510,6 +528,10 @@ drain_inline(struct store *store)
         if (atomic_load(&store->dead)) {
             struct op *op = op_list_take(&store->inline_queue);
             refuse_dead(op);
+            answer(store, op);
+        } else if (store->writer->type->concurrent) {
+            struct op *op = op_list_take(&store->inline_queue);
+            solo_run(&store->inline_solo, op);
             answer(store, op);
         } else if (first->access == ACCESS_READ) {
             struct op *op = op_list_take(&store->inline_queue);
@@ -559,6 +581,8 @@ submit(struct store *store, struct op *op, struct waiter *waiter, struct err *er
         op_list_add(&store->reads, op);
         pthread_cond_signal(&store->read_call);
         pthread_mutex_unlock(&store->read_lock);
+    } else if (store->lanes != NULL) {
+        lanes_push(store->lanes, op);
     } else {
         bool low = op->priority == PRIORITY_LOW;
         if (op_stack_push(low ? &store->low : &store->ordinary, op))
@@ -601,6 +625,9 @@ store_backup(struct store *store, const char *path, struct err *err)
 {
     struct copy_job job = { .path = path, .err = err };
 
+    if (store->writer->type->concurrent)
+        return err_set(err, CODE_USAGE, "PostgreSQL has copies of its own: use pg_basebackup or "
+                                        "pg_dump");
     if (!store->writer->type->has_log)
         return err_set(err, CODE_USAGE, "a store in memory has no file to copy");
     if (store->options.inline_runner) {
@@ -631,16 +658,24 @@ store_inline_writer(struct store *store)
 void
 store_read_stats(struct store *store, struct store_stats *stats)
 {
+    const struct solo *solo = &store->inline_solo; /* all zero where it is not used */
+    struct lanes_stats lanes = { solo->commits, solo->runs_again, solo->commit_us_sum,
+                                 solo->commit_us_max };
+
+    if (store->lanes != NULL)
+        lanes_read_stats(store->lanes, &lanes);
     *stats = (struct store_stats){
         .operations = atomic_load(&store->operations),
-        .batches = atomic_load(&store->batches),
-        .retries_alone = atomic_load(&store->alone),
+        .batches = atomic_load(&store->batches) + lanes.commits,
+        .retries_alone = atomic_load(&store->alone) + lanes.runs_again,
         .wal_bytes = atomic_load(&store->log_bytes),
         .gate_closings = atomic_load(&store->gate_closings),
         .queue_length = atomic_load(&store->in_flight),
-        .commit_us_sum = atomic_load(&store->commit_us_sum),
+        .commit_us_sum = atomic_load(&store->commit_us_sum) + lanes.commit_us_sum,
         .commit_us_max = atomic_load(&store->commit_us_max),
     };
+    if (lanes.commit_us_max > stats->commit_us_max)
+        stats->commit_us_max = lanes.commit_us_max;
 }
 
 /* ---- start and end ---- */
@@ -660,6 +695,8 @@ stop_threads(struct store *store)
         call_writer(store);
         pthread_join(store->writer_thread, NULL);
     }
+    lanes_stop(store->lanes);
+    store->lanes = NULL;
     if (store->checkpoint_started) {
         pthread_mutex_lock(&store->gate_lock);
         store->gate_stop = true;
@@ -728,8 +765,11 @@ connect_all(struct store *store, struct err *err)
     enum code rc = OK;
 
     for (uint32_t i = 0; i < store->reader_count && rc == OK; i++) {
-        store->reader[i].store = store;
-        rc = writer->type->connect(writer, ROLE_READER, &store->reader[i].backend, err);
+        struct reader *reader = &store->reader[i];
+        reader->store = store;
+        rc = writer->type->connect(writer, ROLE_READER, &reader->backend, err);
+        reader->solo = (struct solo){ .backend = reader->backend,
+                                      .reconnect_ms = store->options.reconnect_ms };
     }
     if (rc == OK && writer->type->has_log)
         rc = writer->type->connect(writer, ROLE_CHECKPOINTER, &store->checkpointer, err);
@@ -751,8 +791,25 @@ start_threads(struct store *store)
         if (!reader->started)
             return false;
     }
+    if (store->writer->type->concurrent)
+        return true;
     store->writer_started = pthread_create(&store->writer_thread, NULL, writer_main, store) == 0;
     return store->writer_started;
+}
+
+static enum code
+start_lanes(struct store *store, struct err *err)
+{
+    uint32_t count = store->options.lanes > 0 ? store->options.lanes : lanes_default;
+    struct lanes_options options = {
+        .writer = store->writer,
+        .count = count < lanes_max ? count : lanes_max,
+        .reconnect_ms = store->options.reconnect_ms,
+        .answer = answer_for_lane,
+        .context = store,
+    };
+
+    return store->writer->type->concurrent ? lanes_start(&options, &store->lanes, err) : OK;
 }
 
 /* Threads of the store take no signals: those are for the one who opened it. */
@@ -766,9 +823,12 @@ start_all(struct store *store, struct err *err)
         return rc;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = start_threads(store);
+    rc = start_lanes(store, err);
+    bool started = rc == OK && start_threads(store);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started ? OK : err_set(err, CODE_NO_MEMORY, "cannot start the threads of the store");
+    if (rc == OK && !started)
+        rc = err_set(err, CODE_NO_MEMORY, "cannot start the threads of the store");
+    return rc;
 }
 
 enum code
@@ -794,6 +854,7 @@ store_start(const struct store_options *options, struct ground *ground, struct b
     store->batch_max = options->batch_max > 0 ? options->batch_max : batch_max_default;
     store->wal_cap = options->wal_cap_bytes > 0 ? options->wal_cap_bytes : wal_cap_bytes_default;
     store->reader_count = options->inline_runner ? 0 : readers;
+    store->inline_solo = (struct solo){ .backend = writer, .reconnect_ms = options->reconnect_ms };
     init_locks(store);
     note_log(store);
     enum code rc = options->inline_runner ? OK : start_all(store, err);

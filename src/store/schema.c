@@ -396,8 +396,11 @@ schema_ddl(enum dialect dialect, enum table table, struct buf *buf)
     buf_addf(buf, "CREATE TABLE IF NOT EXISTS %s (", shape->name);
     for (uint32_t i = 0; i < shape->column_count; i++) {
         bool is_rowid = rowid && i == key[key_count - 1];
-        buf_addf(buf, "%s%s %s%s", i > 0 ? ", " : "", shape->column[i].name,
-                 type_name(dialect, shape->column[i].type),
+        bool is_text = shape->column[i].type == COLUMN_TEXT;
+        /* Keys are in the order of their bytes, whatever the database's language is. */
+        const char *order = dialect == DIALECT_POSTGRESQL && is_text ? " COLLATE \"C\"" : "";
+        buf_addf(buf, "%s%s %s%s%s", i > 0 ? ", " : "", shape->column[i].name,
+                 type_name(dialect, shape->column[i].type), order,
                  is_rowid ? " PRIMARY KEY" : " NOT NULL");
     }
     if (!rowid)

@@ -1,12 +1,11 @@
 /*
- * store.h - where the book lies: one interface in domain words over SQLite and memory (PostgreSQL
- * next).
+ * store.h - where the book lies: one interface in domain words over SQLite, PostgreSQL and memory.
  *
  * Owns:      transactions (its runner begins, commits and rolls back), routing, claims, the queue.
  * Must not:  decide anything; let a caller see SQL.
  * Invariant: op->done(op) comes exactly once, after durability or with the failure. Operations run
- *            in order of arrival; what one wrote, the next sees. A refusal comes before the first
- *            write.
+ *            in order of arrival (on PostgreSQL: those of one routing key); what one wrote, the
+ *            next sees. A refusal comes before the first write.
  * Threads:   store_submit() may be called from any thread; run() and done() are called on the
  *            store's.
  */
@@ -49,8 +48,10 @@ struct op {
     struct arena *arena; /* of the operation; the runner hands it on */
     /*
      * The use case: store_load, flow, store_write. May be called again from the start (the arena is
-     * rewound to where it stood at store_submit). A refusal is OK with nothing written. Not called
-     * when the claim exists: then `existing` holds the record.
+     * rewound to where it stood at store_submit). A refusal is OK with nothing written. When the
+     * claim exists, `existing` holds the record, and run() was not called, or was stopped at its
+     * first load: on PostgreSQL claim, routes and load are one round trip. It hands on what a store
+     * function gives back and keeps nothing of a run that was stopped.
      */
     enum code (*run)(struct tx *tx, struct op *op, struct err *err);
     void (*done)(struct op *op);
@@ -70,6 +71,10 @@ struct op {
 
 struct store_options {
     const char *path;       /* SQLite: the file */
+    const char *conninfo;   /* PostgreSQL: postgres://… or "host=… dbname=…", as libpq reads it */
+    const char *role;       /* PostgreSQL: what connections become (NULL: see below) */
+    uint32_t lanes;         /* PostgreSQL: connections that write (0: 16) */
+    uint32_t reconnect_ms;  /* PostgreSQL: how long operations wait for a lost database (0: 10 s) */
     uint64_t cache_bytes;   /* SQLite page cache of the writer (0: 64 MiB) */
     uint32_t readers;       /* reader threads (0: 1) */
     uint32_t batch_max;     /* operations in one commit (0: 512) */
@@ -87,6 +92,15 @@ struct store_options {
 
 KOP_MUST_CHECK enum code store_open_sqlite(const struct store_options *options,
                                            struct store **store, struct err *err);
+/*
+ * PostgreSQL 15 or later. With `create` the schema is made and the role `kopilka_server` with it,
+ * where the user may make roles; every connection that serves then takes that role on. A user
+ * without rights on tables is enough to serve a book that exists: GRANT kopilka_server TO it. An
+ * operation whose COMMIT was cut is looked up by its claim or record before it is answered;
+ * CODE_UNKNOWN only where that is impossible. Lost connections are made again.
+ */
+KOP_MUST_CHECK enum code store_open_postgres(const struct store_options *options,
+                                             struct store **store, struct err *err);
 KOP_MUST_CHECK enum code store_open_memory(const struct store_options *options,
                                            struct store **store, struct err *err);
 /* Answers what was submitted, then closes. */

@@ -8,6 +8,7 @@
  * Cost:      an operation of a member: one point read for each route, one for the claim.
  * Tests:     tests/contract/test_store.c, tests/unit/store/test_statement_lint.c
  */
+#include "store/recheck.h"
 #include "store/tx_run.h"
 
 #include "base/mem.h"
@@ -46,6 +47,11 @@ note_write(struct tx *tx, enum table table, struct err *err)
 
     if (tx->op->access != ACCESS_WRITE)
         return err_set(err, CODE_USAGE, "an operation that reads tried to write");
+    if (tx->backend->type->concurrent && !tx->shared_locked &&
+        (class == CLASS_CONFIG || class == CLASS_LOCAL)) {
+        tx->stop = TX_SHARED;
+        return err_set(err, CODE_AGAIN, "rows of all servers are written under a lock");
+    }
     tx->wrote_owner = tx->wrote_owner || class == CLASS_OWNER;
     tx->wrote_person = tx->wrote_person || class == CLASS_PERSON;
     if (tx->wrote_owner && tx->wrote_person)
@@ -64,7 +70,11 @@ tx_run(struct tx *tx, struct query *query, uint32_t count, struct arena *arena, 
         if (may)
             return may;
     }
+    if (tx->check_due)
+        return recheck_with(tx, query, count, arena, err);
     enum code rc = tx->backend->type->run(tx->backend, query, count, arena, err);
+    if (rc != OK && tx->failure == OK)
+        tx->failure = rc;
     /*
      * Rows that do not fit into the operation's arena are its own trouble, not the transaction's.
      */
@@ -84,8 +94,8 @@ tx_run_one(struct tx *tx, enum table table, enum verb verb, const struct cell *p
 
 /* ---- routes and the claim ---- */
 
-static void
-take_route(struct route *route, const struct query *query)
+void
+tx_take_route(struct route *route, const struct query *query)
 {
     const struct cell *cell = query->cell;
 
@@ -103,13 +113,15 @@ take_route(struct route *route, const struct query *query)
     route->state = (enum key_state)cell[COL(directory, state)].number;
 }
 
-/* The record that the claim names. */
-static enum code
-load_existing(struct tx *tx, const struct query *claim, struct err *err)
+/* With a claim that exists: the record that it names. */
+enum code
+tx_take_claim(struct tx *tx, const struct query *claim, struct err *err)
 {
     struct op *op = tx->op;
     struct query receipt;
 
+    if (claim->row_count == 0)
+        return OK;
     op->repeat = true;
     op->existing_owner = (uint64_t)claim->cell[COL(claim, owner_id)].number;
     op->existing_op = (uint64_t)claim->cell[COL(claim, op_id)].number;
@@ -122,42 +134,47 @@ load_existing(struct tx *tx, const struct query *claim, struct err *err)
     return OK;
 }
 
+uint32_t
+tx_route_queries(const struct op *op, struct query *query, struct cell *key)
+{
+    uint32_t count = 0;
+
+    for (; count < op->route_count; count++) {
+        const struct route *route = &op->route[count];
+        query[count].table = route->kind == ROUTE_CLAIM ? TABLE_claim : TABLE_directory;
+        key[count] = piece(route->key);
+    }
+    if (op->claim.len > 0) {
+        query[count].table = TABLE_claim;
+        key[count++] = piece(op->claim);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        query[i].verb = VERB_GET;
+        query[i].param = &key[i];
+    }
+    return count;
+}
+
 enum code
 tx_resolve(struct tx *tx, struct err *err)
 {
     struct op *op = tx->op;
     struct query query[routes_per_op_max + 1] = { 0 };
     struct cell key[routes_per_op_max + 1];
-    uint32_t count = 0;
 
     if (op->route_count > routes_per_op_max)
         return err_set(err, CODE_LIMIT, "an operation has %u routes", (unsigned)op->route_count);
     if (op->claim.len > claim_key_bytes_max)
         return err_set(err, CODE_LIMIT, "a claim has %u bytes", (unsigned)op->claim.len);
-    for (; count < op->route_count; count++) {
-        const struct route *route = &op->route[count];
-        query[count].table = route->kind == ROUTE_CLAIM ? TABLE_claim : TABLE_directory;
-        key[count] = piece(route->key);
-    }
-    bool claims = op->claim.len > 0;
-    if (claims) {
-        query[count].table = TABLE_claim;
-        key[count++] = piece(op->claim);
-    }
+    uint32_t count = tx_route_queries(op, query, key);
     if (count == 0)
         return OK;
-    for (uint32_t i = 0; i < count; i++) {
-        query[i].verb = VERB_GET;
-        query[i].param = &key[i];
-    }
     enum code rc = tx_run(tx, query, count, op->arena, err);
     if (rc)
         return err_wrap(err, "routes of an operation");
     for (uint32_t i = 0; i < op->route_count; i++)
-        take_route(&op->route[i], &query[i]);
-    if (claims && query[count - 1].row_count > 0)
-        return load_existing(tx, &query[count - 1], err);
-    return OK;
+        tx_take_route(&op->route[i], &query[i]);
+    return op->claim.len > 0 ? tx_take_claim(tx, &query[count - 1], err) : OK;
 }
 
 /* ---- directory ---- */
@@ -241,8 +258,13 @@ store_find(struct tx *tx, struct text key, struct directory_row *row, bool *foun
     enum code rc = tx_run_one(tx, TABLE_directory, VERB_GET, &param, tx->op->arena, &query, err);
     if (rc)
         return err_wrap(err, "directory");
-    struct route route = { .kind = ROUTE_DIRECTORY };
-    take_route(&route, &query);
+    struct route route = { .kind = ROUTE_DIRECTORY, .key = key };
+    tx_take_route(&route, &query);
+    if (tx->backend->type->concurrent) {
+        rc = recheck_note(tx, &route, err);
+        if (rc)
+            return rc;
+    }
     *found = route.found;
     if (!route.found)
         return OK;
@@ -257,8 +279,9 @@ store_find(struct tx *tx, struct text key, struct directory_row *row, bool *foun
 enum code
 tx_write_late(struct tx *tx, struct err *err)
 {
+    bool concurrent = tx->backend->type->concurrent;
     struct query query;
-    enum code rc = OK;
+    enum code rc = concurrent && tx->late != NULL ? recheck_late(tx, err) : OK;
 
     for (struct late_row *late = tx->late; late != NULL && rc == OK; late = late->next) {
         const struct directory_row *row = &late->row;
@@ -270,7 +293,9 @@ tx_write_late(struct tx *tx, struct err *err)
             [COL(directory, kind)] = number(row->kind),
             [COL(directory, state)] = number(row->state),
         };
-        enum verb verb = late->drop ? VERB_DELETE : VERB_PUT; /* the key is the first column */
+        enum verb verb = late->drop    ? VERB_DELETE /* the key is the first column */
+                         : late->is_new ? VERB_INSERT
+                                        : VERB_PUT;
         rc = tx_run_one(tx, TABLE_directory, verb, param, NULL, &query, err);
     }
     if (rc == OK && tx->claims && tx->op->claim.len > 0) {
@@ -279,6 +304,7 @@ tx_write_late(struct tx *tx, struct err *err)
             [COL(claim, owner_id)] = number(tx->claim_owner),
             [COL(claim, op_id)] = number(tx->claim_op),
         };
+        tx->wrote_claim = true;
         rc = tx_run_one(tx, TABLE_claim, VERB_INSERT, param, NULL, &query, err);
     }
     tx->late = NULL;

@@ -1,7 +1,7 @@
 /*
  * suite.c - the store under test, and rows to write.
  *
- * Owns:      how a store of each variant is opened.
+ * Owns:      how a store of each variant is opened, the list of all tests.
  */
 #include "contract/suite.h"
 
@@ -15,8 +15,12 @@ open_store(struct fixture *fixture)
         .inline_runner = fixture->variant->is_inline,
     };
     struct err err = { .code = OK };
-    enum code rc = fixture->variant->sqlite ? store_open_sqlite(&options, &fixture->store, &err)
-                                            : store_open_memory(&options, &fixture->store, &err);
+    const struct variant *variant = fixture->variant;
+    options.conninfo = variant->conninfo;
+    options.lanes = 4;
+    enum code rc = variant->conninfo ? store_open_postgres(&options, &fixture->store, &err)
+                   : variant->sqlite ? store_open_sqlite(&options, &fixture->store, &err)
+                                     : store_open_memory(&options, &fixture->store, &err);
     if (rc)
         fail_msg("%s", err.text);
 }
@@ -70,4 +74,61 @@ more_counters(struct job *job, struct changes *changes)
     changes->owner->counter_count = 2;
     changes->counter_put = puts;
     changes->counter_put_count = 4;
+}
+
+/* ---- the program ---- */
+
+static int
+set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    fixture->variant = *state;
+    if (fixture->variant->empty != NULL)
+        fixture->variant->empty();
+    place_make(&fixture->place);
+    open_store(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    store_close(fixture->store);
+    place_drop(&fixture->place);
+    free(fixture);
+    return 0;
+}
+
+static void
+add(struct program *program, const struct variant *variant, const struct contract *contract)
+{
+    char *name = program->name[program->count];
+
+    assert_true(program->count < tests_max);
+    snprintf(name, sizeof program->name[0], "%s: %s", variant->name, contract->name);
+    program->test[program->count++] =
+        (struct CMUnitTest){ .name = name,
+                             .test_func = contract->function,
+                             .setup_func = set_up,
+                             .teardown_func = tear_down,
+                             .initial_state = (void *)(uintptr_t)variant };
+}
+
+void
+program_add(struct program *program, const struct variant *variant)
+{
+    static const struct contract *const part[] = { contracts_of_book, contracts_of_batches,
+                                                   contracts_of_lists };
+
+    for (size_t i = 0; i < KOP_COUNT(part); i++)
+        for (const struct contract *contract = part[i]; contract->name != NULL; contract++)
+            add(program, variant, contract);
+}
+
+int
+program_run(const struct program *program)
+{
+    return _cmocka_run_group_tests("store", program->test, program->count, NULL, NULL);
 }

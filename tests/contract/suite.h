@@ -11,6 +11,8 @@
 struct variant {
     const char *name;
     bool sqlite, is_inline;
+    const char *conninfo; /* of an empty PostgreSQL database; NULL: another store */
+    void (*empty)(void);  /* makes that database empty again */
 };
 
 struct fixture {
@@ -38,6 +40,23 @@ struct contract {
     const char *name;
     CMUnitTestFunction function;
 };
+
+/* Is every operation a transaction of its own there? */
+static inline bool
+is_concurrent(void **state)
+{
+    return ((struct fixture *)*state)->variant->conninfo != NULL;
+}
+
+/* A program of the whole suite over some variants, and more tests. */
+enum { tests_max = 512 };
+struct program {
+    struct CMUnitTest test[tests_max];
+    char name[tests_max][96];
+    size_t count;
+};
+void program_add(struct program *program, const struct variant *variant);
+int program_run(const struct program *program);
 
 /* Each ends with a NULL. */
 extern const struct contract contracts_of_book[], contracts_of_batches[], contracts_of_lists[];

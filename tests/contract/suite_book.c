@@ -517,7 +517,8 @@ test_claim_once(void **state)
     job_claim(job, "receipt 1");
     assert_int_equal(job_do(store, job), OK);
     assert_true(job->op.repeat);
-    assert_int_equal(job->runs, 0);
+    /* on a concurrent database it may have come up to its first load */
+    assert_true(job->runs <= (is_concurrent(state) ? 1 : 0));
     assert_int_equal(job->op.existing_owner, 7);
     assert_int_equal(job->op.existing_op, 100);
     assert_true(text_equal(job->op.existing, TEXT("what was decided")));
