@@ -173,7 +173,7 @@ evaluate(struct arena *arena, struct text document, struct text body, bool russi
         refusal.outcome = event_normalise(&event, plan_terms(plan)->money_scale, &bad_line);
     if (refusal.outcome == OUTCOME_DONE) {
         enum code rc = engine_evaluate(plan, &event, &view,
-                                       parts.is_fact ? EVALUATE_FACT : EVALUATE_ORDINARY,
+                                       parts.is_fact ? EVALUATE_FACT : EVALUATE_QUOTE,
                                        TRACE_DEFAULT, arena, &decision, &err);
         if (rc && rc != CODE_RANGE)
             return complain(&err);

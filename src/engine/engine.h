@@ -80,6 +80,7 @@ bool plan_attribute(const struct plan *plan, struct text scope_and_name, enum at
 
 enum evaluate_mode {
     EVALUATE_ORDINARY, /* limits refuse */
+    EVALUATE_QUOTE,    /* limits refuse; a code need not have confirmed spending yet */
     EVALUATE_FACT,     /* redemption as stated; limits do not refuse */
 };
 

@@ -66,7 +66,7 @@ check_stated(struct evaluation *e, enum payment_kind kind, amount due)
             continue;
         amount before = sum;
         sum += e->event->payment[i].money;
-        if (sum > due && before <= due && e->mode == EVALUATE_ORDINARY)
+        if (sum > due && before <= due && e->mode != EVALUATE_FACT)
             evaluation_refuse(e, OUTCOME_PAYMENT_TOO_LARGE, due, "payments", i, "amount");
     }
     assert(due >= 0);
@@ -227,7 +227,7 @@ allow(struct evaluation *e, const struct wish *wish)
 
     assert(most >= 0);
     assert(asked >= 0);
-    if (asked > 0 && wish->terms->confirm && !e->event->confirmed)
+    if (asked > 0 && wish->terms->confirm && !e->event->confirmed && e->mode != EVALUATE_QUOTE)
         refuse_points(e, OUTCOME_CODE_NOT_CONFIRMED, smaller(asked, most), wish, "confirmed");
     if (asked > wish->part)
         refuse_points(e, OUTCOME_REDEEM_OVER_LIMIT, limit, wish, "amount");

@@ -213,7 +213,9 @@ decide_now(struct step *step, const struct purchase_input *input, const struct o
     struct record *record = step->record;
     bool is_fact = input->mode == PURCHASE_FACT;
     enum code rc = engine_evaluate(step->plan, &record->event, &record->view,
-                                   is_fact ? EVALUATE_FACT : EVALUATE_ORDINARY, input->trace,
+                                   is_fact     ? EVALUATE_FACT
+                                   : step->dry ? EVALUATE_QUOTE
+                                               : EVALUATE_ORDINARY, input->trace,
                                    step->arena, &record->decision, err);
     if (rc == CODE_RANGE)
         return step_refuse(step, OUTCOME_AMOUNT_OVERFLOW, TEXT("/lines"));

@@ -344,7 +344,7 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
         return;
     }
     enum code rc = engine_evaluate(plan, &evaluate->event, &evaluate->view,
-                                   evaluate->body.is_fact ? EVALUATE_FACT : EVALUATE_ORDINARY,
+                                   evaluate->body.is_fact ? EVALUATE_FACT : EVALUATE_QUOTE,
                                    TRACE_DEFAULT, arena, &evaluate->decision, &err);
     if (rc == CODE_RANGE) {
         work_refuse(work, OUTCOME_AMOUNT_OVERFLOW, TEXT("/event"));

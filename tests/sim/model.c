@@ -398,9 +398,11 @@ static void book_gains(struct model *model, struct m_receipt *receipt, int64_t n
 void model_quote(struct model *model, int member, const struct m_event *event, enum m_mode mode,
                  int64_t now, struct m_decision *out)
 {
+    struct m_event asked = *event;
     struct m_view view;
 
-    decide(model, member, event, mode, now, &view, out);
+    asked.confirmed = true; /* a quote comes before the code */
+    decide(model, member, &asked, mode, now, &view, out);
 }
 
 /* Money worth of points that no balance covered, rounded to the nearest step. */
