@@ -139,7 +139,7 @@ static const char help[] =
     "Members can be imported elsewhere as they are, but for the columns that tell and do not ask:\n"
     "  kopilka export members --out members.csv\n"
     "  kopilka import members members.csv --programme awn --db other.db \\\n"
-    "      --ignore owner,enrolled_at,state,pending.bonus,debt.bonus,level.level";
+    "      --ignore owner,state,pending.bonus,debt.bonus,level.level";
 
 const struct command command_export = {
     .name = "export",

@@ -165,7 +165,9 @@ send(struct import *import, struct pump_call *slot, struct sent *sent)
     if (sent->stage == STAGE_ENROL) {
         call->body = sent->member.body;
         call->idempotency_key = sent->member.key;
+        call->now = sent->member.enrolled_at;
     } else if (sent->stage == STAGE_BALANCE) {
+        call->now = sent->member.opened_at;
         import_balance_body(import->table, &sent->member, sent->balance, sent->member_id,
                             &slot->arena, &call->body, &call->idempotency_key);
     } else if (sent->stage == STAGE_FIND) {
@@ -509,6 +511,7 @@ read_options(const struct arguments *arguments, struct import_options *out)
     static const char *const kinds[] = { "members", "cards", "receipts" };
     const char *programme = argument(arguments, "programme", NULL);
     const char *offset = argument(arguments, "offset", NULL);
+    struct host clock = host_system();
     int kind = 0;
 
     while (kind < 3 && strcmp(arguments->word[0], kinds[kind]) != 0)
@@ -528,7 +531,8 @@ read_options(const struct arguments *arguments, struct import_options *out)
     *out = (struct import_options){
         .table = { .kind = (enum import_kind)kind,
                    .programme = text_of(programme),
-                   .offset = text_of(offset) },
+                   .offset = text_of(offset),
+                   .now = clock.now(clock.context) },
         .ignore = text_of(argument(arguments, "ignore", NULL)),
         .path = arguments->word[1],
         .what = kinds[kind],
@@ -570,10 +574,11 @@ static const char help[] =
     "Examples: docs/examples/members.csv, cards.csv, receipts.csv.\n"
     "\n"
     "members   external_id, surname, name, patronymic, birthday, sex, town, phone, email,\n"
-    "          card (several: A|B), consent, balance.CURRENCY, balance_at\n"
+    "          card (several: A|B), consent, enrolled_at, balance.CURRENCY, balance_at\n"
     "          Each row enrols a member and brings its balances in. What the programme demands\n"
-    "          of a member (age, fields) is demanded here too. balance_at: since when the\n"
-    "          balance counts as earned, for its expiry; without it, from now.\n"
+    "          of a member (age, fields) is demanded here too. enrolled_at: since when one is\n"
+    "          a member. balance_at: since when the balance counts as earned, for its expiry.\n"
+    "          Without them, from now.\n"
     "cards     number, and member or phone (whose card it is; neither: a card to be given out),\n"
     "          state (active, blocked)\n"
     "receipts  one line of a receipt a row; rows that follow one another with the same outlet,\n"
@@ -583,7 +588,8 @@ static const char help[] =
     "          redeem.CURRENCY. Of the line: article, quantity, price, amount, category, brand,\n"
     "          tags (A|B), discounted, service.\n"
     "          With --history a receipt is booked as of its own time: points activate and\n"
-    "          expire between the receipts as they would have then.\n"
+    "          expire between the receipts as they would have then. Its member must have been\n"
+    "          one by then (enrolled_at), for an owner's time never runs back.\n"
     "\n"
     "Each row is accepted or refused by itself. With --refused FILE the refused rows are written\n"
     "down with four columns more: row, outcome, pointer (which field), sentence. Put them right\n"

@@ -258,7 +258,8 @@ refuse_row(struct bulk_load *load, enum outcome outcome, struct text pointer, st
 }
 
 static void
-begin_work(struct bulk_row *row, enum route_name route, struct text body, struct text key)
+begin_work(struct bulk_row *row, enum route_name route, struct text body, struct text key,
+           unix_ms at)
 {
     struct bulk_load *load = row->load;
     struct service *service = load->options.service;
@@ -276,7 +277,7 @@ begin_work(struct bulk_row *row, enum route_name route, struct text body, struct
         .call = &row->call,
         .catalogue = load->catalogue,
         .tenant = load->options.tenant,
-        .now = service->host.now(service->host.context),
+        .now = at ? at : service->host.now(service->host.context),
         .op.arena = &load->scratch,
     };
 }
@@ -440,7 +441,7 @@ add_balances(struct bulk_row *row, uint64_t member_id, struct err *err)
     for (uint32_t i = 0; i < row->member.balance_count; i++) {
         import_balance_body(load->options.table, &row->member, i, buf_text(&id), &load->scratch,
                             &body, &key);
-        begin_work(row, CALL_OPENING, body, key);
+        begin_work(row, CALL_OPENING, body, key, row->member.opened_at);
         enum code rc = OK;
         if (opening_prepare(&row->work, &whom, &opening) && !find_repeat(row)) {
             if (row->owner)
@@ -474,7 +475,7 @@ prepare_row(struct bulk_load *load, struct bulk_batch *batch, struct err *err)
         refuse_row(load, refusal.outcome, refusal.pointer, refusal.detail);
         return OK;
     }
-    begin_work(row, CALL_ENROL, row->member.body, row->member.key);
+    begin_work(row, CALL_ENROL, row->member.body, row->member.key, row->member.enrolled_at);
     enum code rc = OK;
     done = enrol_prepare(&row->work, &row->enrol) ? find_repeat(row) : NULL;
     uint64_t id = done ? done->owner_id : row->enrol.id;

@@ -27,6 +27,7 @@
     X(EMAIL, "email")                                                                              \
     X(CARD, "card")                                                                                \
     X(CONSENT, "consent")                                                                          \
+    X(ENROLLED_AT, "enrolled_at")                                                                  \
     X(BALANCE_AT, "balance_at")
 
 #define CARD_COLUMNS(X) X(NUMBER, "number") X(MEMBER, "member") X(PHONE, "phone") X(STATE, "state")
@@ -349,6 +350,25 @@ operation_key(const char *what, struct text programme, struct text about, struct
     return buf_text(&key);
 }
 
+/* A time of the past, or none; `pointer` is a literal. */
+static bool
+read_past(const struct import_table *table, int field, const char *pointer, struct arena *arena,
+          struct text *text, unix_ms *at, struct refusal *refusal)
+{
+    *at = 0;
+    *text = text_copy(arena, instant(cell(table, field), table->offset, arena));
+    if (!text->len)
+        return true;
+    if (!instant_parse(*text, at))
+        *refusal = (struct refusal){ OUTCOME_FIELD_FORMAT, text_of(pointer),
+                                     TEXT("no time like 2026-02-28T12:00:00+03:00") };
+    else if (*at > table->now)
+        *refusal = (struct refusal){ .outcome = OUTCOME_IN_FUTURE, .pointer = text_of(pointer) };
+    else
+        return true;
+    return false;
+}
+
 static void
 read_balances(const struct import_table *table, struct arena *arena, struct import_member *out)
 {
@@ -372,6 +392,7 @@ import_member_read(const struct import_table *table, struct arena *arena, struct
 {
     struct text birthday = civil_date(cell(table, MEMBER_BIRTHDAY), arena);
     struct text card = cell(table, MEMBER_CARD), consent = cell(table, MEMBER_CONSENT);
+    struct text enrolled_at;
     struct json_writer writer;
     struct buf body;
     bool agrees = false;
@@ -397,8 +418,13 @@ import_member_read(const struct import_table *table, struct arena *arena, struct
     }
     json_end_object(&writer);
     out->body = buf_text(&body);
-    out->balance_at = text_copy(arena,
-                                instant(cell(table, MEMBER_BALANCE_AT), table->offset, arena));
+    if (!read_past(table, MEMBER_ENROLLED_AT, "/enrolled_at", arena, &enrolled_at,
+                   &out->enrolled_at, refusal) ||
+        !read_past(table, MEMBER_BALANCE_AT, "/balance_at", arena, &out->balance_at,
+                   &out->opened_at, refusal))
+        return false;
+    if (!out->opened_at)
+        out->opened_at = out->enrolled_at;
     out->identity = identity_of(table, out->body, arena);
     out->key = operation_key("member", table->programme, (struct text){ 0 }, out->identity, arena);
     read_balances(table, arena, out);

@@ -29,6 +29,7 @@ struct import_table {
     const struct csv *csv;
     struct text programme;
     struct text offset; /* "+03:00": for times that bear none; empty: they must */
+    unix_ms now;        /* nobody was enrolled later */
     int column[import_fields_max];
     uint32_t points_count;
     struct import_points points[currencies_per_programme_max];
@@ -52,6 +53,8 @@ struct import_member {
     struct text body, key;  /* of POST /v1/members */
     struct text identity;   /* what `key` is made of */
     struct text balance_at; /* may be empty */
+    unix_ms enrolled_at;    /* when the enrolment counts as made; 0: now */
+    unix_ms opened_at;      /* the same of its balances */
     uint32_t balance_count;
     struct import_balance balance[currencies_per_programme_max];
 };
