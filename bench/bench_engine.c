@@ -3,115 +3,54 @@
  *
  * Owns:      the programme and the receipts that are measured; the floor: the same rules written
  *            by hand in C, without plan, trace or proof, which says what could be reached at all.
- * Must not:  print anything but lines of name, value and unit.
+ * Must not:  print anything but lines of name, value, unit and ratio.
  * Invariant: the engine's answer and the floor's are compared before anything is measured.
  */
-#include "engine/engine.h"
-#include "host.h"
+#include "awn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { lines = 8, rounds = 200, batch = 1000, offers = 10000 };
+enum { lines = 8, offers = 10000, aim_us = 3 };
 
-static const char document[] =
-    "{\"format\":1,\"id\":\"bench\",\"name\":{\"en\":\"b\"},"
-    "\"money\":{\"code\":\"RUB\",\"scale\":2},\"currencies\":{\"bonus\":{\"no\":1,"
-    "\"name\":{\"en\":\"b\"},\"scale\":2,\"worth\":\"1.00\"}},"
-    "\"counters\":{\"turnover\":{\"no\":1,\"of\":\"money\",\"period\":\"ever\"}},"
-    "\"ladders\":{\"level\":{\"no\":1,\"counter\":\"turnover\",\"levels\":["
-    "{\"code\":\"1\",\"from\":\"0\"},{\"code\":\"2\",\"from\":\"30000.00\"},"
-    "{\"code\":\"3\",\"from\":\"60000.00\"}]}},"
-    "\"rules\":["
-#define LEVEL(n, percent)                                                                          \
-    "{\"code\":\"l" n "\",\"scope\":\"earn\",\"when\":{\"member.level.level\":\"" n "\","          \
-    "\"receipt.has_code\":false,\"receipt.for_business\":false},"                                  \
-    "\"lines\":{\"line.discounted\":false,\"line.service\":false,"                                 \
-    "\"line.category\":{\"not_in\":[\"gift-certificates\",\"excluded\"]}},"                        \
-    "\"earn\":{\"currency\":\"bonus\",\"percent\":\"" percent "\"}}"
-    LEVEL("1", "3") "," LEVEL("2", "4") "," LEVEL("3", "5");
-
-static const char redemption[] =
-    "\"redemption\":{\"bonus\":{\"max_percent\":\"50\",\"lines\":{\"line.service\":false},"
-    "\"confirm\":true}}}";
-
-static struct plan *
-compile(struct arena *arena, const char *text)
-{
-    struct problems problems = { 0 };
-    struct plan *plan;
-    struct err err;
-
-    if (plan_compile(arena, text_of(text), (struct text){ 0 }, 1, &plan, &problems, &err) == OK)
-        return plan;
-    fprintf(stderr, "%s: %.*s\n", err.text,
-            problems.count > 0 ? (int)problems.item[0].sentence.len : 0,
-            problems.count > 0 ? problems.item[0].sentence.ptr : "");
-    exit(1);
-}
-
-/* The programme, and `count` offers of 50 % each for people and goods of its own. */
+/* The programme, with `count` offers of 50 % each for people and goods of its own before its rules. */
 static struct plan *
 compile_with_offers(struct arena *arena, int count)
 {
-    size_t cap = sizeof(document) + sizeof(redemption) + 16 + (size_t)count * 256;
+    static const char before[] = "\"rules\": [";
+    struct text document = awn_document(arena);
+    size_t cap = document.len + 16 + (size_t)count * 256, used;
     char *text = malloc(cap);
-    size_t used = (size_t)snprintf(text, cap, "%s", document);
 
+    if (!text || !memmem(document.ptr, document.len, before, sizeof(before) - 1))
+        exit(1);
+    size_t head = (size_t)((const char *)memmem(document.ptr, document.len, before,
+                                                sizeof(before) - 1) -
+                           document.ptr) +
+                  sizeof(before) - 1;
+    memcpy(text, document.ptr, head);
+    used = head;
     for (int i = 0; i < count; i++)
         used += (size_t)snprintf(text + used, cap - used,
-                                 ",{\"code\":\"offer-%d\",\"scope\":\"line\","
+                                 "{\"code\":\"offer-%d\",\"scope\":\"line\","
                                  "\"when\":{\"member.segment\":\"person-%d\"},"
-                                 "\"lines\":{\"line.article\":\"a%d\"},"
-                                 "\"discount\":{\"kind\":\"percent\",\"value\":\"50\"}}",
+                                 "\"lines\":{\"line.article\":\"46000000000%02d\"},"
+                                 "\"discount\":{\"kind\":\"percent\",\"value\":\"50\"}},",
                                  i, i, i % 100);
-    snprintf(text + used, cap - used, "],%s", redemption);
-    struct plan *plan = compile(arena, text);
+    memcpy(text + used, document.ptr + head, document.len - head);
+    used += document.len - head;
+    struct plan *plan = awn_compile(arena, (struct text){ text, (uint32_t)used });
     free(text);
     return plan;
 }
 
-/* ------------------------------------------------------------------------------ the receipts */
-
-static struct line line[lines];
-static struct redeem redeem = { .currency = { "bonus", 5 }, .points = 200000 };
-static struct text segment = { "person-42", 9 };
-
-static struct event
-make_event(void)
-{
-    static char article[lines][8];
-    struct event event = {
-        .kind = TEXT("purchase"),
-        .outlet = TEXT("7"),
-        .till = TEXT("1"),
-        .number = TEXT("100"),
-        .occurred_at = INT64_C(1767700000000),
-        .confirmed = true,
-        .line = line,
-        .line_count = lines,
-        .redeem = &redeem,
-        .redeem_count = 1,
-    };
-    for (int i = 0; i < lines; i++) {
-        snprintf(article[i], sizeof(article[i]), "a%d", i + 40);
-        line[i] = (struct line){
-            .article = text_of(article[i]),
-            .category = TEXT("clothes"),
-            .quantity = 1000 + i * 1000,
-            .gross = 60013 + i * 12345,
-            .is_service = i == 7,
-            .is_discounted = i == 6,
-        };
-    }
-    return event;
-}
+/* ---- the member ---- */
 
 static const struct member_view *
 make_view(bool has_offer)
 {
+    static struct text segment = { "person-42", 9 };
     static struct member_view view;
 
     view = (struct member_view){ .known = true, .level = { 1 }, .available = { 900000 } };
@@ -120,7 +59,7 @@ make_view(bool has_offer)
     return &view;
 }
 
-/* ---------------------------------------------------------------------------------- the floor */
+/* ---- the floor */
 
 struct floor_answer {
     amount points[lines], money[lines], earned[lines], total;
@@ -174,15 +113,7 @@ floor_decide(const struct event *event, const struct member_view *view, struct f
     return true;
 }
 
-/* --------------------------------------------------------------------------------- measuring */
-
-static double
-seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+/* ---- measuring */
 
 static void
 decide(const struct plan *plan, const struct event *event, const struct member_view *view,
@@ -196,42 +127,33 @@ decide(const struct plan *plan, const struct event *event, const struct member_v
     }
 }
 
-/* The best of many short rounds, in microseconds a decision: its cost when nobody else runs. */
-static double
-measure(const struct plan *plan, const struct event *event, const struct member_view *view,
-        enum trace_wish wish, struct arena *arena)
-{
-    struct decision decision;
-    double best = 1e9;
+struct deciding {
+    const struct plan *plan;
+    const struct event *event;
+    const struct member_view *view;
+    enum trace_wish wish;
+    struct arena *arena;
+};
 
-    for (int round = 0; round < rounds; round++) {
-        double begun = seconds();
-        for (int i = 0; i < batch; i++) {
-            arena_reset(arena);
-            decide(plan, event, view, wish, arena, &decision);
-        }
-        double taken = (seconds() - begun) / batch * 1e6;
-        best = taken < best ? taken : best;
-    }
-    return best;
+static void
+decide_again(void *context)
+{
+    const struct deciding *deciding = context;
+    struct decision decision;
+
+    arena_reset(deciding->arena);
+    decide(deciding->plan, deciding->event, deciding->view, deciding->wish, deciding->arena,
+           &decision);
 }
 
-static double
-measure_floor(const struct event *event, const struct member_view *view)
+static void
+floor_again(void *context)
 {
+    const struct deciding *deciding = context;
     struct floor_answer answer;
-    double best = 1e9;
 
-    for (int round = 0; round < rounds; round++) {
-        double begun = seconds();
-        for (int i = 0; i < batch; i++) {
-            floor_decide(event, view, &answer);
-            __asm__ volatile("" : : "r"(&answer) : "memory");
-        }
-        double taken = (seconds() - begun) / batch * 1e6;
-        best = taken < best ? taken : best;
-    }
-    return best;
+    floor_decide(deciding->event, deciding->view, &answer);
+    __asm__ volatile("" : : "r"(&answer) : "memory");
 }
 
 static void
@@ -259,31 +181,31 @@ compare(const struct plan *plan, const struct event *event, const struct member_
 int
 main(void)
 {
+    struct counted_memory memory = { 0 }, plans_memory = { 0 };
     struct arena plans, arena;
 
-    arena_init(&plans, host_source(), 1 << 20, 1 << 28);
-    arena_init(&arena, host_source(), 1 << 18, 1 << 24);
-    struct plan *plan = compile_with_offers(&plans, 0);
+    arena_init(&plans, counted_source(&plans_memory), 1 << 20, 1 << 28);
+    arena_init(&arena, counted_source(&memory), 1 << 18, 1 << 24);
+    struct plan *plan = awn_compile(&plans, awn_document(&plans));
     struct plan *crowded = compile_with_offers(&plans, offers);
-    struct event event = make_event();
-    const struct member_view *view = make_view(false);
+    struct event event = awn_event(plan, &plans);
+    struct deciding one = { plan, &event, make_view(false), TRACE_DEFAULT, &arena };
 
-    compare(plan, &event, view, &arena);
-    size_t held = arena.total;
-    printf("engine.evaluate.awn8.trace %.3f us\n",
-           measure(plan, &event, view, TRACE_DEFAULT, &arena));
-    printf("engine.evaluate.awn8.no-trace %.3f us\n",
-           measure(plan, &event, view, TRACE_NOTHING, &arena));
-    printf("engine.evaluate.awn8.floor %.3f us\n", measure_floor(&event, view));
-    printf("engine.evaluate.awn8.memory %zu B\n", arena.current == NULL ? 0 : arena.used);
-    printf("engine.evaluate.offers10000.none-matches %.3f us\n",
-           measure(crowded, &event, view, TRACE_DEFAULT, &arena));
-    printf("engine.evaluate.offers10000.one-matches %.3f us\n",
-           measure(crowded, &event, make_view(true), TRACE_DEFAULT, &arena));
-    if (arena.total != held && arena.total > ((size_t)1 << 22)) {
-        fprintf(stderr, "the arena grew to %zu bytes\n", arena.total);
-        return 1;
-    }
+    compare(plan, &event, one.view, &arena);
+    uint64_t blocks = memory.blocks;
+    double floor = awn_measure(floor_again, &one), us = awn_measure(decide_again, &one);
+    awn_print("engine.awn8.trace", us, "us", us / aim_us);
+    awn_print("engine.awn8.memory", (double)arena.used, "B", 0);
+    awn_print("engine.awn8.allocations", (double)(memory.blocks - blocks), "count", 0);
+    awn_print("engine.awn8.floor", floor, "us", us / floor);
+    one.wish = TRACE_NOTHING;
+    awn_print("engine.awn8.no_trace", awn_measure(decide_again, &one), "us", 0);
+    one = (struct deciding){ crowded, &event, one.view, TRACE_DEFAULT, &arena };
+    double none = awn_measure(decide_again, &one);
+    awn_print("engine.offers_10000.none_matches", none, "us", none / us);
+    one.view = make_view(true);
+    double some = awn_measure(decide_again, &one);
+    awn_print("engine.offers_10000.one_matches", some, "us", some / us);
     arena_release(&arena);
     arena_release(&plans);
     return 0;

@@ -2,15 +2,15 @@
  * load.c - tills under load: many keep-alive connections, each sending its next request when
  * answered.
  *
- * Owns:      the load of benchmarks and of the tests that kill the server; a log of
- *            acknowledgements.
- * Use:       load --port N --key TOKEN [--connections N] [--seconds N | --requests N] [--what
- *            commit|quote|mix]
- *            [--members N] [--seed N] [--log FILE] [--card-prefix TEXT] [--redeem POINTS]
- * [--same-card] [--start N]
+ * Owns:      the load of benchmarks: eight-line baskets of members chosen at random.
+ * Must not:  cost much: it shares the machine with the server that it measures.
+ * Invariant: a receipt's number is used for one request only; the requests of a run are made from
+ *            its seed.
+ * Use:       load --port N --key TOKEN [--connections N] [--seconds N | --requests N]
+ *                 [--what commit|quote|mix] [--members N] [--first N] [--card-prefix TEXT]
+ *                 [--card-digits N] [--redeem POINTS] [--seed N] [--start N] [--log FILE]
+ *            Cards are TEXT and a number of N digits, from --first on. --start: the first receipt.
  * Output:    name value unit, a line each. The log has a line for each answer: number status.
- * Invariant: a receipt's number is used for one request only; requests of a run are made from its
- *            seed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,29 +27,40 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { connections_most = 4096, request_bytes = 4096, answer_bytes = 65536, latency_slots = 200000 };
+enum {
+    connections_most = 4096,
+    head_bytes = 512,
+    body_bytes = 2048,
+    answer_bytes = 16384,
+    latencies_most = 4000000,
+    lines = 8,
+    outlets = 50, /* as bench/floor.c has them */
+    tills = 4,
+    grace_seconds = 5, /* for the last answers */
+};
 
 struct connection {
     int fd;
     uint64_t number;
     int64_t sent_ns;
-    uint32_t got, wanted; /* bytes of the answer; wanted 0: head not complete */
+    uint32_t got, wanted; /* bytes of the answer; wanted 0: its head is not complete */
     int status;
     bool is_quote;
     char answer[answer_bytes];
 };
 
+enum { COMMIT, QUOTE, kinds };
+
 struct load {
-    int port, connections, seconds, redeem;
-    uint64_t requests, members, seed, start, next, done, good, refused, broken;
+    long port, connections, seconds, redeem, card_digits;
+    uint64_t requests, members, first, seed, start, next, good, refused, broken;
     const char *key, *what, *log_path, *prefix;
-    bool same_card;
     FILE *log;
     int epoll;
     struct connection *connection;
-    uint32_t *latency_us[2]; /* commit, quote */
-    uint32_t latency_count[2];
-    int64_t began_ns, until_ns;
+    uint32_t *latency_us[kinds], latency_count[kinds];
+    int64_t began_ns, until_ns, second; /* second: what `at` tells */
+    char at[32];
 };
 
 static int64_t
@@ -72,52 +83,76 @@ next_random(struct load *load)
     return load->seed = x;
 }
 
-static int
-connect_one(struct load *load)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load->port)};
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+/* ---- requests ---- */
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
+/* The time of day, written once a second. */
+static const char *
+time_now(struct load *load)
+{
+    struct timespec now;
+    struct tm tm;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec != load->second) {
+        load->second = now.tv_sec;
+        gmtime_r(&now.tv_sec, &tm);
+        strftime(load->at, sizeof(load->at), "%Y-%m-%dT%H:%M:%SZ", &tm);
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
+    return load->at;
+}
+
+static size_t
+add(char *to, const char *text)
+{
+    size_t size = strlen(text);
+
+    memcpy(to, text, size);
+    return size;
+}
+
+/* A line of the basket without printf: this is done eight times a request. */
+static size_t
+add_line(struct load *load, const struct connection *c, int i, char *to)
+{
+    static const char *const prices[] = { "59.90", "129.00",  "349.50", "89.99",
+                                          "15.00", "1290.00", "499.00", "74.30" };
+    uint64_t article = next_random(load) % 100000;
+    size_t used = add(to, i ? ",{\"article\":\"46000000" : "{\"article\":\"46000000");
+
+    for (uint64_t unit = 10000; unit > 0; unit /= 10)
+        to[used++] = (char)('0' + article / unit % 10);
+    used += add(to + used, "\",\"quantity\":\"");
+    to[used++] = (char)('1' + i % 3);
+    used += add(to + used, "\",\"price\":\"");
+    used += add(to + used, prices[(c->number + (uint64_t)i) % lines]);
+    used += add(to + used, "\",\"category\":\"c");
+    to[used++] = (char)('0' + i % 5);
+    used += add(to + used, "\"}");
+    return used;
 }
 
 /* An eight-line basket of one of the members. */
-static int
-make_body(struct load *load, struct connection *c, char *body, size_t size)
+static size_t
+make_body(struct load *load, const struct connection *c, char *body)
 {
-    static const char *const prices[] = {"59.90", "129.00", "349.50", "89.99", "15.00", "1290.00", "499.00", "74.30"};
-    struct timespec wall;
-    struct tm tm;
-    char at[32];
-    uint64_t card = load->same_card ? 1 : next_random(load) % load->members + 1;
-    int used;
+    uint64_t card = load->first + next_random(load) % load->members;
+    size_t used = (size_t)snprintf(
+        body, head_bytes,
+        "{\"programme\":\"awn\",\"outlet\":\"%u\",\"till\":\"%u\",\"period\":1,"
+        "\"number\":\"%llu\",\"occurred_at\":\"%s\",\"card\":\"%.32s%0*llu\","
+        "\"confirmed\":true,\"lines\":[",
+        (unsigned)(c->number % outlets), (unsigned)(c->number % tills),
+        (unsigned long long)c->number, time_now(load), load->prefix, (int)load->card_digits,
+        (unsigned long long)card);
 
-    clock_gettime(CLOCK_REALTIME, &wall);
-    gmtime_r(&wall.tv_sec, &tm);
-    strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    used = snprintf(body, size,
-                    "{\"programme\":\"awn\",\"outlet\":\"%llu\",\"till\":\"%llu\",\"period\":1,\"number\":\"%llu\","
-                    "\"occurred_at\":\"%s\",\"card\":\"%s%llu\",\"confirmed\":true,\"lines\":[",
-                    (unsigned long long)(c->number % 50), (unsigned long long)(c->number % 4),
-                    (unsigned long long)c->number, at, load->prefix, (unsigned long long)card);
-    for (int i = 0; i < 8; i++)
-        used += snprintf(body + used, size - (size_t)used,
-                         "%s{\"article\":\"46%011llu\",\"quantity\":\"%d\",\"price\":\"%s\",\"category\":\"c%d\"}",
-                         i ? "," : "", (unsigned long long)(next_random(load) % 100000), 1 + i % 3,
-                         prices[(c->number + (uint64_t)i) % 8], i % 5);
-    used += snprintf(body + used, size - (size_t)used, "]");
+    for (int i = 0; i < lines; i++)
+        used += add_line(load, c, i, body + used);
     if (load->redeem)
-        used += snprintf(body + used, size - (size_t)used,
-                         ",\"redeem\":[{\"currency\":\"bonus\",\"amount\":\"%d.00\"}]", load->redeem);
-    used += snprintf(body + used, size - (size_t)used, "}");
+        used += (size_t)snprintf(body + used, head_bytes,
+                                 "],\"redeem\":[{\"currency\":\"bonus\",\"amount\":\"%ld.00\"}]}",
+                                 load->redeem);
+    else
+        used += add(body + used, "]}");
     return used;
 }
 
@@ -125,65 +160,72 @@ make_body(struct load *load, struct connection *c, char *body, size_t size)
 static bool
 send_next(struct load *load, struct connection *c)
 {
-    char body[request_bytes], request[request_bytes + 512];
+    char body[body_bytes], request[head_bytes + body_bytes];
 
+    c->sent_ns = now_ns();
     if ((load->requests && load->next - load->start >= load->requests) ||
-        (load->until_ns && now_ns() >= load->until_ns))
+        (load->until_ns && c->sent_ns >= load->until_ns))
         return false;
     c->number = load->next++;
-    c->is_quote = strcmp(load->what, "quote") == 0 || (strcmp(load->what, "mix") == 0 && c->number % 2);
+    c->is_quote = load->what[0] == 'q' || (load->what[0] == 'm' && c->number % 2);
     c->got = c->wanted = 0;
-    int size = make_body(load, c, body, sizeof(body));
-    int head = snprintf(request, sizeof(request),
-                        "POST /v1/receipts/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
-                        "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
-                        c->is_quote ? "quote" : "commit", load->key, size);
-    memcpy(request + head, body, (size_t)size);
-    c->sent_ns = now_ns();
-    return send(c->fd, request, (size_t)(head + size), MSG_NOSIGNAL) == head + size;
+    size_t size = make_body(load, c, body);
+    size_t head = (size_t)snprintf(request, head_bytes,
+                                   "POST /v1/receipts/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                                   "Authorization: Bearer %.200s\r\n"
+                                   "Content-Type: application/json\r\n"
+                                   "Content-Length: %zu\r\n\r\n",
+                                   c->is_quote ? "quote" : "commit", load->key, size);
+    memcpy(request + head, body, size);
+    return send(c->fd, request, head + size, MSG_NOSIGNAL) == (ssize_t)(head + size);
 }
 
-static void
-note_answer(struct load *load, struct connection *c)
-{
-    int kind = c->is_quote;
-    int64_t us = (now_ns() - c->sent_ns) / 1000;
+/* ---- answers ---- */
 
-    load->done++;
+static void
+note_answer(struct load *load, const struct connection *c)
+{
+    int kind = c->is_quote ? QUOTE : COMMIT;
+    uint32_t us = (uint32_t)((now_ns() - c->sent_ns) / 1000);
+
     if (c->status == 200)
         load->good++;
     else
         load->refused++;
-    if (load->latency_count[kind] < latency_slots)
-        load->latency_us[kind][load->latency_count[kind]++] = (uint32_t)us;
-    else
-        load->latency_us[kind][next_random(load) % latency_slots] = (uint32_t)us;
+    if (load->latency_count[kind] < latencies_most)
+        load->latency_us[kind][load->latency_count[kind]++] = us;
     if (load->log)
         fprintf(load->log, "%llu %d\n", (unsigned long long)c->number, c->status);
+}
+
+/* The status and the length of an answer whose head has come. */
+static void
+read_head(struct connection *c)
+{
+    const char *end = strstr(c->answer, "\r\n\r\n");
+    const char *length = strcasestr(c->answer, "content-length:");
+
+    if (!end || !length)
+        return;
+    c->status = (int)strtol(c->answer + 9, NULL, 10);
+    c->wanted = (uint32_t)(end + 4 - c->answer) + (uint32_t)strtoul(length + 15, NULL, 10);
 }
 
 /* More bytes of an answer. 1: complete; 0: not yet; -1: the connection broke. */
 static int
 receive(struct connection *c)
 {
-    for (;;) {
-        ssize_t got = recv(c->fd, c->answer + c->got, sizeof(c->answer) - c->got - 1, 0);
-        if (got < 0 && errno == EAGAIN)
-            return 0;
-        if (got <= 0)
-            return -1;
-        c->got += (uint32_t)got;
-        c->answer[c->got] = 0;
-        if (!c->wanted) {
-            char *end = strstr(c->answer, "\r\n\r\n"), *length = strcasestr(c->answer, "content-length:");
-            if (!end || !length)
-                continue;
-            c->status = atoi(c->answer + 9);
-            c->wanted = (uint32_t)(end + 4 - c->answer) + (uint32_t)atoi(length + 15);
-        }
-        if (c->got >= c->wanted)
-            return 1;
-    }
+    ssize_t got = recv(c->fd, c->answer + c->got, sizeof(c->answer) - c->got - 1, 0);
+
+    if (got < 0 && errno == EAGAIN)
+        return 0;
+    if (got <= 0)
+        return -1;
+    c->got += (uint32_t)got;
+    c->answer[c->got] = 0;
+    if (!c->wanted)
+        read_head(c);
+    return c->wanted && c->got >= c->wanted;
 }
 
 static void
@@ -207,19 +249,20 @@ serve_events(struct load *load)
             int state = receive(c);
             if (state == 0)
                 continue;
-            if (state < 0) {
+            if (state < 0)
                 load->broken++;
-                finish(load, c);
-                continue;
-            }
-            note_answer(load, c);
-            if (!send_next(load, c))
+            else
+                note_answer(load, c);
+            if (state < 0 || !send_next(load, c))
                 finish(load, c);
         }
-        if (count == 0 && load->until_ns && now_ns() > load->until_ns + 5000000000LL)
+        if (count == 0 && load->until_ns &&
+            now_ns() > load->until_ns + grace_seconds * INT64_C(1000000000))
             break;
     }
 }
+
+/* ---- what came of it ---- */
 
 static int
 by_size(const void *a, const void *b)
@@ -232,47 +275,132 @@ by_size(const void *a, const void *b)
 static void
 print_latency(struct load *load, int kind, const char *name)
 {
-    uint32_t count = load->latency_count[kind];
+    uint32_t count = load->latency_count[kind], *us = load->latency_us[kind];
 
     if (!count)
         return;
-    qsort(load->latency_us[kind], count, sizeof(uint32_t), by_size);
-    printf("%s_p50 %.2f ms\n%s_p99 %.2f ms\n", name, load->latency_us[kind][count / 2] / 1000.0, name,
-           load->latency_us[kind][(uint64_t)count * 99 / 100] / 1000.0);
+    qsort(us, count, sizeof(us[0]), by_size);
+    printf("%s_p50 %.2f ms\n%s_p99 %.2f ms\n", name, us[count / 2] / 1000.0, name,
+           us[(uint64_t)count * 99 / 100] / 1000.0);
+}
+
+static void
+print_results(struct load *load)
+{
+    double seconds = (double)(now_ns() - load->began_ns) / 1e9;
+    uint64_t done = load->good + load->refused;
+
+    printf("requests %llu count\nrate %.0f per_second\ngood %llu count\n", (unsigned long long)done,
+           (double)done / seconds, (unsigned long long)load->good);
+    printf("refused %llu count\nbroken %llu count\n", (unsigned long long)load->refused,
+           (unsigned long long)load->broken);
+    print_latency(load, COMMIT, "commit");
+    print_latency(load, QUOTE, "quote");
+}
+
+/* ---- start ---- */
+
+static uint64_t
+number(const char *text)
+{
+    return strtoull(text, NULL, 10);
+}
+
+static bool
+read_option(struct load *load, const char *name, const char *value)
+{
+    static const char *const longs[] = { "--port", "--connections", "--seconds", "--redeem",
+                                         "--card-digits" };
+    long *const into[] = { &load->port, &load->connections, &load->seconds, &load->redeem,
+                           &load->card_digits };
+    static const char *const texts[] = { "--key", "--what", "--log", "--card-prefix" };
+    const char **const text_into[] = { &load->key, &load->what, &load->log_path, &load->prefix };
+    static const char *const counts[] = { "--requests", "--members", "--first", "--start" };
+    uint64_t *const count_into[] = { &load->requests, &load->members, &load->first, &load->start };
+
+    for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++) {
+        if (strcmp(name, longs[i]) == 0)
+            return *into[i] = strtol(value, NULL, 10), true;
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(name, texts[i]) == 0)
+            return *text_into[i] = value, true;
+    }
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (strcmp(name, counts[i]) == 0)
+            return *count_into[i] = number(value), true;
+    }
+    if (strcmp(name, "--seed") != 0)
+        return false;
+    load->seed = number(value) * UINT64_C(2654435761) + 1;
+    return true;
 }
 
 static void
 read_options(struct load *load, int argc, char **argv)
 {
-    *load = (struct load){.connections = 64, .members = 1, .seed = 1, .what = "commit", .prefix = "", .start = 1};
-    for (int i = 1; i < argc; i++) {
-        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "0";
-        if (strcmp(name, "--same-card") == 0) {
-            load->same_card = true;
-            continue;
-        }
-        i++;
-        if (strcmp(name, "--port") == 0) load->port = atoi(value);
-        else if (strcmp(name, "--key") == 0) load->key = value;
-        else if (strcmp(name, "--connections") == 0) load->connections = atoi(value);
-        else if (strcmp(name, "--seconds") == 0) load->seconds = atoi(value);
-        else if (strcmp(name, "--requests") == 0) load->requests = strtoull(value, NULL, 10);
-        else if (strcmp(name, "--members") == 0) load->members = strtoull(value, NULL, 10);
-        else if (strcmp(name, "--seed") == 0) load->seed = strtoull(value, NULL, 10) * 2654435761u + 1;
-        else if (strcmp(name, "--start") == 0) load->start = strtoull(value, NULL, 10);
-        else if (strcmp(name, "--what") == 0) load->what = value;
-        else if (strcmp(name, "--log") == 0) load->log_path = value;
-        else if (strcmp(name, "--card-prefix") == 0) load->prefix = value;
-        else if (strcmp(name, "--redeem") == 0) load->redeem = atoi(value);
-        else {
-            fprintf(stderr, "load: no option '%s'\n", name);
+    *load = (struct load){ .connections = 64,
+                           .members = 1,
+                           .first = 1,
+                           .seed = 1,
+                           .what = "commit",
+                           .prefix = "",
+                           .start = 1 };
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc || !read_option(load, argv[i], argv[i + 1])) {
+            fprintf(stderr, "load: no option '%s', or it has no value\n", argv[i]);
             exit(2);
         }
     }
-    if (!load->port || !load->key || load->connections < 1 || load->connections > connections_most ||
-        (!load->seconds && !load->requests)) {
+    if (!load->port || !load->key || !load->members || load->connections < 1 ||
+        load->connections > connections_most || (!load->seconds && !load->requests)) {
         fprintf(stderr, "load: needs --port, --key, and --seconds or --requests\n");
         exit(2);
+    }
+}
+
+static int
+connect_one(const struct load *load)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)load->port) };
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void
+begin(struct load *load)
+{
+    long opened = load->connections;
+
+    load->next = load->start;
+    load->log = load->log_path ? fopen(load->log_path, "ae") : NULL;
+    if (load->log)
+        setvbuf(load->log, NULL, _IOLBF, 0);
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    load->connection = calloc((size_t)opened, sizeof(*load->connection));
+    for (int k = 0; k < kinds; k++)
+        load->latency_us[k] = malloc(latencies_most * sizeof(uint32_t));
+    if (!load->connection || !load->latency_us[COMMIT] || !load->latency_us[QUOTE])
+        exit(1);
+    for (long i = 0; i < opened; i++)
+        load->connection[i].fd = connect_one(load);
+    load->began_ns = now_ns();
+    load->until_ns = load->seconds ? load->began_ns + load->seconds * INT64_C(1000000000) : 0;
+    for (long i = 0; i < opened; i++) {
+        struct connection *c = &load->connection[i];
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+        if (c->fd < 0 || epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event) != 0 ||
+            !send_next(load, c))
+            finish(load, c);
     }
 }
 
@@ -280,35 +408,12 @@ int
 main(int argc, char **argv)
 {
     static struct load load;
-    int opened;
 
     read_options(&load, argc, argv);
-    load.next = load.start;
-    load.log = load.log_path ? fopen(load.log_path, "ae") : NULL;
-    if (load.log)
-        setvbuf(load.log, NULL, _IOLBF, 0);
-    load.epoll = epoll_create1(EPOLL_CLOEXEC);
-    load.connection = calloc((size_t)load.connections, sizeof(*load.connection));
-    for (int k = 0; k < 2; k++)
-        load.latency_us[k] = calloc(latency_slots, sizeof(uint32_t));
-    load.began_ns = now_ns();
-    load.until_ns = load.seconds ? load.began_ns + load.seconds * 1000000000LL : 0;
-    opened = load.connections;
-    for (int i = 0; i < opened; i++) {
-        struct connection *c = &load.connection[i];
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-        c->fd = connect_one(&load);
-        if (c->fd < 0 || epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd, &event) != 0 || !send_next(&load, c))
-            finish(&load, c);
-    }
+    begin(&load);
     serve_events(&load);
-    double seconds = (double)(now_ns() - load.began_ns) / 1e9;
-    printf("requests %llu count\nrate %.0f per_second\ngood %llu count\nrefused %llu count\nbroken %llu count\n",
-           (unsigned long long)load.done, (double)load.done / seconds, (unsigned long long)load.good,
-           (unsigned long long)load.refused, (unsigned long long)load.broken);
-    print_latency(&load, 0, "commit");
-    print_latency(&load, 1, "quote");
+    print_results(&load);
     if (load.log)
         fclose(load.log);
-    return 0;
+    return load.good > 0 ? 0 : 1;
 }
