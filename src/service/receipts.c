@@ -278,13 +278,15 @@ return_run(struct tx *tx, struct op *op, struct err *err)
     const struct return_body *body = work->input;
     const struct route *route = &op->route[0];
     struct needs needs = { .owner_id = route->owner_id, .origin = route->op_id, .returned = true };
-    const struct version_entry *life = programme_newest(work->programme);
+    const struct version_entry *life = programme_in_force(work->programme, work->now);
     enum code rc;
 
     if (!route->found) {
         work_refuse(work, OUTCOME_RECEIPT_UNKNOWN, TEXT("/receipt"));
         return OK;
     }
+    if (!life)
+        life = programme_newest(work->programme);
     work->step.owner_id = route->owner_id;
     flow_return_needs(plan_terms(life->plan), route->owner_id, route->op_id, work->now, &needs);
     rc = work_load(work, tx, &needs, err);
