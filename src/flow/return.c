@@ -3,13 +3,13 @@
  *
  * Owns:      the totals that belong to a state of "so much of each line is back", and this step's
  *            difference.
- * Must not:  depend on the order of earlier returns: every total is a function of the quantities
- *            back so far.
- * Invariant: all back = everything back exactly; never more back than was sold; under requote
- *            refunds less
- *            shortfall are the same on every path.
+ * Must not:  depend on the order of earlier returns beyond what they have paid: what is due by now
+ *            is a function of the quantities back so far.
+ * Invariant: all back = everything back exactly; never more back than was sold; what was given in
+ *            all, less shortfall, is the same on every path; the goods kept have cost no less than
+ *            their price alone, or than the price at some step before.
  * Meaning:   docs/semantics.md, "Returns".
- * Tests:     tests/unit/flow/test_return.c, tests/sim/
+ * Tests:     tests/tables/returns/, tests/unit/flow/test_return_property.c, tests/sim/
  */
 #include "flow/common.h"
 
@@ -26,9 +26,12 @@ flow_return_needs(const struct terms *life, uint64_t owner_id, uint64_t origin, 
 /* Totals that belong to the quantities back so far. */
 struct target {
     bool all_back;
-    amount refund, certificate, purse;
-    amount *restored; /* by take */
-    amount *revoked;  /* by earning */
+    amount due;                /* in all: money, certificates, purse, points at what they paid */
+    amount certificate, purse; /* of it at most, by trace */
+    amount *paid;              /* by redemption: money that lots paid; at most, by trace */
+    amount undone;             /* money that points paid and no lot covered (a fact) */
+    amount *restored;          /* by take */
+    amount *revoked;           /* by earning */
     int64_t counter_sub[counters_per_programme_max];
 };
 
@@ -138,46 +141,64 @@ is_all_back(const struct returning *r)
     return true;
 }
 
-/* Points of `currency` back so far, by trace. */
-static amount
-points_back(const struct returning *r, uint8_t currency)
+/* How the points of one redemption stand. */
+struct redeemed {
+    const struct currency_terms *currency;
+    amount covered, back; /* points: what lots paid, and have back so far */
+    amount uncovered;     /* points that no lot paid */
+};
+
+static struct redeemed
+redeemed_of(const struct returning *r, uint32_t redemption)
 {
-    const struct decision *decision = &r->purchase.decision;
-    amount back = 0;
+    const struct redemption *of = &r->purchase.decision.redemption[redemption];
+    struct redeemed result = { .currency = terms_currency(r->terms, of->currency) };
 
-    for (uint32_t i = 0; i < decision->effect_count; i++) {
-        const struct effect *effect = &decision->effect[i];
-        if (effect->kind == EFFECT_POINTS && effect->currency == currency)
-            back += share_floor(effect->points, back_of(r, effect->line), sold_of(r, effect->line));
-    }
-    return back;
-}
-
-/* Restored so far, lot by lot: the last taken is the first given back. What no lot paid (a fact's
- * uncovered part) is undone before. */
-static void
-target_restored(struct returning *r)
-{
-    const struct record *purchase = &r->purchase;
-
-    for (uint32_t c = 0; c < purchase->decision.redemption_count; c++) {
-        const struct redemption *redemption = &purchase->decision.redemption[c];
-        amount paid = 0, left;
-        for (uint32_t t = 0; t < purchase->take_count; t++)
-            if (purchase->take[t].currency == redemption->currency)
-                paid += purchase->take[t].points;
-        assert(paid <= redemption->points);
-        left = points_back(r, redemption->currency) - (redemption->points - paid);
-        for (uint32_t t = purchase->take_count; t-- > 0 && left > 0;) {
-            if (purchase->take[t].currency != redemption->currency)
-                continue;
-            amount part = purchase->take[t].points < left ? purchase->take[t].points : left;
-            r->target.restored[t] = part;
-            left -= part;
+    assert(result.currency);
+    for (uint32_t t = 0; t < r->purchase.take_count; t++)
+        if (r->purchase.take[t].currency == of->currency) {
+            result.covered += r->purchase.take[t].points;
+            result.back += r->state.restored[t];
         }
-    }
+    result.uncovered = of->points - result.covered;
+    assert(result.uncovered >= 0);
+    return result;
 }
 
+/* Money that points are worth, rounded up; points that money is worth, rounded down. */
+static amount
+money_worth(const struct currency_terms *currency, amount points)
+{
+    amount money = 0;
+    bool fits = i64_mul_div(points, currency->worth.num, currency->worth.den, ROUND_CEIL, &money);
+    assert(fits); /* about what they paid */
+    return money;
+}
+
+static amount
+points_worth(const struct currency_terms *currency, amount money)
+{
+    amount points = 0;
+    bool fits = i64_mul_div(money, currency->worth.den, currency->worth.num, ROUND_FLOOR, &points);
+    assert(fits); /* not above the points that paid it */
+    return points;
+}
+
+/* Of the money that points paid and that is back: what no lot covered is undone first. */
+static void
+undo_uncovered(struct returning *r)
+{
+    for (uint32_t c = 0; c < r->purchase.decision.redemption_count; c++) {
+        struct redeemed of = redeemed_of(r, c);
+        amount uncovered = money_worth(of.currency, of.uncovered);
+        amount undone = uncovered < r->target.paid[c] ? uncovered : r->target.paid[c];
+        r->target.undone += undone;
+        r->target.paid[c] -= undone;
+    }
+    assert(r->target.undone >= 0);
+}
+
+/* What the lines' parts make back so far, each piece what it bore. */
 static void
 target_by_trace(struct returning *r)
 {
@@ -187,8 +208,23 @@ target_by_trace(struct returning *r)
         const struct line_result *line = &decision->line[i];
         r->target.certificate += share_floor(line->certificate, back_of(r, i), sold_of(r, i));
         r->target.purse += share_floor(line->purse, back_of(r, i), sold_of(r, i));
-        r->target.refund += share_floor(line->money, back_of(r, i), sold_of(r, i));
+        r->target.due += share_floor(line->money, back_of(r, i), sold_of(r, i));
     }
+    for (uint32_t i = 0; i < decision->effect_count; i++) {
+        const struct effect *effect = &decision->effect[i];
+        uint32_t c = 0;
+        if (effect->kind != EFFECT_POINTS)
+            continue;
+        while (decision->redemption[c].currency != effect->currency)
+            c++;
+        assert(c < decision->redemption_count);
+        r->target.paid[c] += share_floor(effect->money, back_of(r, effect->line),
+                                         sold_of(r, effect->line));
+    }
+    undo_uncovered(r);
+    r->target.due += r->target.certificate + r->target.purse;
+    for (uint32_t c = 0; c < decision->redemption_count; c++)
+        r->target.due += r->target.paid[c];
 }
 
 static void
@@ -206,6 +242,12 @@ revoked_by_trace(struct returning *r)
         }
 }
 
+static amount
+net_of(const struct line_result *line)
+{
+    return line->gross - line->discount - line->rounding;
+}
+
 static void
 counters_by_trace(struct returning *r)
 {
@@ -217,9 +259,8 @@ counters_by_trace(struct returning *r)
             continue; /* until everything is back */
         for (uint32_t i = 0; i < decision->line_count; i++) {
             const struct line_result *line = &decision->line[i];
-            amount net = line->gross - line->discount - line->rounding;
             amount of = source == COUNTER_GROSS ? line->gross
-                        : source == COUNTER_NET ? net
+                        : source == COUNTER_NET ? net_of(line)
                                                 : line->money;
             r->target.counter_sub[c] += share_floor(of, back_of(r, i), sold_of(r, i));
         }
@@ -255,7 +296,7 @@ kept_goods(struct returning *r, struct event *kept, struct kept_payment **paymen
     return OK;
 }
 
-/* Decide the kept goods again, and replace refund, revoked and counters by what follows from it. */
+/* Decide the kept goods again, and replace what is due, revoked and counters by what follows. */
 static enum code
 target_by_requote(struct returning *r, struct err *err)
 {
@@ -263,7 +304,6 @@ target_by_requote(struct returning *r, struct err *err)
     struct kept_payment *payment;
     struct decision again;
     struct event kept;
-    amount kept_money = 0;
     enum code rc = kept_goods(r, &kept, &payment, err);
 
     if (rc)
@@ -272,15 +312,8 @@ target_by_requote(struct returning *r, struct err *err)
                         err);
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < again.line_count; i++) {
-        const struct line_result *line = &again.line[i];
-        kept_money += line->gross - line->discount - line->rounding - payment[i].points -
-                      payment[i].certificate - payment[i].purse;
-    }
-    if (kept_money < 0)
-        kept_money = 0;
-    /* Below 0 when the goods kept cost more, alone, than was paid for all: that is shortfall. */
-    r->target.refund = purchase->decision.total.money - kept_money;
+    /* Below 0 when the goods kept cost more, alone, than all did together. */
+    r->target.due = net_of(&purchase->decision.total) - net_of(&again.total) - r->target.undone;
     for (uint32_t e = 0; e < purchase->decision.earning_count; e++) {
         const struct earning *was = &purchase->decision.earning[e];
         amount now = 0;
@@ -302,15 +335,12 @@ target_whole(struct returning *r)
 {
     const struct decision *decision = &r->purchase.decision;
 
-    r->target.refund = decision->total.money;
     r->target.certificate = decision->total.certificate;
     r->target.purse = decision->total.purse;
     for (uint32_t e = 0; e < decision->earning_count; e++)
         r->target.revoked[e] = decision->earning[e].points;
     for (uint32_t c = 0; c < r->terms->counter_count; c++)
         r->target.counter_sub[c] = decision->counter_add[c];
-    for (uint32_t t = 0; t < r->purchase.take_count; t++)
-        r->target.restored[t] = r->purchase.take[t].points;
 }
 
 static enum code
@@ -318,16 +348,16 @@ compute_target(struct returning *r, struct err *err)
 {
     struct arena *arena = r->step->arena;
 
+    r->target.paid = arena_array(arena, amount, r->purchase.decision.redemption_count);
     r->target.restored = arena_array(arena, amount, r->state.take_count);
     r->target.revoked = arena_array(arena, amount, r->state.earning_count);
-    if (!r->target.restored || !r->target.revoked)
+    if (!r->target.paid || !r->target.restored || !r->target.revoked)
         return step_no_memory(err);
     r->target.all_back = is_all_back(r);
     if (r->target.all_back) {
         target_whole(r);
         return OK;
     }
-    target_restored(r);
     target_by_trace(r);
     if (r->terms->returns == RETURN_REQUOTE)
         return target_by_requote(r, err);
@@ -336,24 +366,93 @@ compute_target(struct returning *r, struct err *err)
     return OK;
 }
 
-/* This step's money: what is due by now less what was paid, never below nothing. */
+/* Restored so far, lot by lot: the last taken is the first given back. */
 static void
-settle_money(struct returning *r)
+spread_restored(struct returning *r, uint8_t currency, amount left)
 {
+    const struct record *purchase = &r->purchase;
+
+    for (uint32_t t = purchase->take_count; t-- > 0;) {
+        if (purchase->take[t].currency != currency)
+            continue;
+        amount part = purchase->take[t].points < left ? purchase->take[t].points : left;
+        r->target.restored[t] = part > 0 ? part : 0;
+        left -= r->target.restored[t];
+    }
+    assert(left <= 0);
+}
+
+/* As much of `left` as brings what was given to `most`; takes it off `left`. */
+static amount
+part_of_left(amount *left, amount given, amount most)
+{
+    amount part = most - given < *left ? most - given : *left;
+
+    if (part <= 0)
+        return 0;
+    *left -= part;
+    return part;
+}
+
+/* Points that are back by now, out of what is left to give. */
+static void
+settle_points(struct returning *r, uint32_t redemption, amount *left)
+{
+    struct redeemed of = redeemed_of(r, redemption);
+    amount given = money_worth(of.currency, of.back), back = of.back;
+
+    if (r->target.all_back) {
+        back = of.covered;
+    } else {
+        amount part = part_of_left(left, given, r->target.paid[redemption]);
+        if (part > 0)
+            back = points_worth(of.currency, given + part);
+    }
+    assert(back >= of.back);
+    assert(back <= of.covered);
+    spread_restored(r, of.currency->no, back);
+}
+
+/* What is due by now less what was given before. */
+static amount
+left_to_give(const struct returning *r)
+{
+    const struct returned_state *state = &r->state;
+    amount left = r->target.due - state->refunded - state->certificate - state->purse;
+
+    if (r->target.all_back)
+        return INT64_MAX; /* whatever it is */
+    for (uint32_t c = 0; c < r->purchase.decision.redemption_count; c++) {
+        struct redeemed of = redeemed_of(r, c);
+        left -= money_worth(of.currency, of.back);
+    }
+    return left;
+}
+
+/*
+ * This step gives what is left: certificates, purse and points as far as they are back by trace,
+ * the rest in money. What was given too much is shortfall.
+ */
+static void
+settle_value(struct returning *r)
+{
+    const struct decision *decision = &r->purchase.decision;
     struct returned_state *state = &r->state;
     struct return_result *result = &r->record->result;
-    amount due = r->target.refund - state->refunded;
+    amount left = left_to_give(r);
 
-    result->refund = due > 0 ? due : 0;
-    result->shortfall = due < 0 ? -due : 0;
-    result->certificate = r->target.certificate - state->certificate;
-    result->purse = r->target.purse - state->purse;
-    assert(result->certificate >= 0);
-    assert(result->purse >= 0);
+    result->shortfall = state->shortfall = left < 0 ? -left : 0;
+    result->certificate = part_of_left(&left, state->certificate, r->target.certificate);
+    result->purse = part_of_left(&left, state->purse, r->target.purse);
+    for (uint32_t c = 0; c < decision->redemption_count; c++)
+        settle_points(r, c, &left);
+    result->refund = part_of_left(&left, state->refunded, decision->total.money);
     state->refunded += result->refund;
-    state->shortfall = result->shortfall;
-    state->certificate = r->target.certificate;
-    state->purse = r->target.purse;
+    state->certificate += result->certificate;
+    state->purse += result->purse;
+    assert(!r->target.all_back || state->refunded == decision->total.money);
+    assert(!r->target.all_back || state->certificate == decision->total.certificate);
+    assert(!r->target.all_back || state->purse == decision->total.purse);
 }
 
 /* Spent points go back to the lots that paid, the last taken first. */
@@ -423,8 +522,8 @@ take_back(struct returning *r, struct ledger *ledger, struct err *err)
         struct take lot = earned_take(&r->purchase, e);
         amount step = r->target.revoked[e] - r->state.revoked[e];
         amount debt = 0;
-        if (step == 0)
-            continue;
+        if (step == 0 || (step < 0 && result->shortfall > 0))
+            continue; /* nothing is given again while something is owed */
         if (step > 0) {
             enum outcome outcome = ledger_revoke(ledger, lot.lot_no, lot.currency, step,
                                                  r->purchase.op_id, &debt);
@@ -479,7 +578,7 @@ book_return(struct returning *r, struct ledger *ledger, struct err *err)
     struct step *step = r->step;
     enum code rc;
 
-    settle_money(r);
+    settle_value(r);
     rc = give_back(r, ledger, err);
     if (rc)
         return rc;
