@@ -1,5 +1,5 @@
 /*
- * suite_list.c - pages of owners, movements and plain rows.
+ * suite_list.c - pages of owners, movements, records and plain rows.
  *
  * Owns:      lists, and the rows of back-office tables.
  */
@@ -108,6 +108,44 @@ test_list_movements(void **state)
         assert_int_equal(earn(store_in(state), 8, 2 * i + 1, 1), OK);
     }
     struct job *job = job_new(ACCESS_READ, history_body);
+    assert_int_equal(job_do(store_in(state), job), OK);
+    job_free(job);
+}
+
+enum { records_first = 2, records_count = 20 };
+
+/* Each record once, whatever their order, also when they are read again from the middle. */
+static enum code
+records_body(struct tx *tx, struct job *job, struct err *err)
+{
+    bool seen[records_first + records_count] = { false };
+    struct receipt_row last = { 0 }, *row;
+    uint32_t count, total = 0;
+    do {
+        enum code rc = store_list_receipts(tx, last.owner_id, last.op_id, 3, job->op.arena, &row,
+                                           &count, err);
+        if (rc)
+            return rc;
+        for (uint32_t i = 0; i < count; i++, total++) {
+            assert_in_range(row[i].op_id, records_first, records_first + records_count - 1);
+            assert_false(seen[row[i].op_id]);
+            seen[row[i].op_id] = true;
+            assert_int_equal(row[i].owner_id, 7 + row[i].op_id % 2);
+            assert_int_equal(row[i].kind, RECORD_PURCHASE);
+            assert_true(text_equal(row[i].body, TEXT("a record")));
+            last = row[i];
+        }
+    } while (count == 3);
+    assert_int_equal(total, records_count);
+    return OK;
+}
+
+static void
+test_list_records(void **state)
+{
+    for (uint64_t op = records_first; op < records_first + records_count; op++)
+        assert_int_equal(earn(store_in(state), 7 + op % 2, op, 1), OK);
+    struct job *job = job_new(ACCESS_READ, records_body);
     assert_int_equal(job_do(store_in(state), job), OK);
     job_free(job);
 }
@@ -258,6 +296,7 @@ const struct contract contracts_of_lists[] = {
     { "test_list_owners", test_list_owners },
     { "test_list_due", test_list_due },
     { "test_list_movements", test_list_movements },
+    { "test_list_records", test_list_records },
     { "test_config_rows", test_config_rows },
     { "test_text_keys", test_text_keys },
     { "test_journals_only_grow", test_journals_only_grow },

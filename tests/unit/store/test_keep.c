@@ -143,27 +143,52 @@ test_copy_that_cannot_be(void **state)
 
 /* ---- bulk loading ---- */
 
+/* Rows of owners `from` and after it; memory must last until they are put. */
+struct owner_rows {
+    _Alignas(16) char memory[64 * 1024];
+    struct row row[100];
+};
+
+static void
+make_owners(struct owner_rows *rows, uint64_t from, uint32_t count)
+{
+    static const char head[32];
+    struct arena arena;
+
+    arena_init_fixed(&arena, rows->memory, sizeof rows->memory);
+    for (uint32_t i = 0; i < count; i++) {
+        struct owner owner = { .owner_id = from + i };
+        struct buf buf;
+        buf_init(&buf, &arena, 64);
+        owner_encode(&owner, &buf);
+        rows->row[i] = (struct row){ .cell = { { .number = (int64_t)owner.owner_id },
+                                               { .number = 1 },
+                                               { .number = 1 },
+                                               { .number = 0 },
+                                               { .number = 0 },
+                                               { .number = TIME_NONE },
+                                               { .text = { head, sizeof head } },
+                                               { .text = buf_text(&buf) } } };
+    }
+    assert_false(arena.failed);
+}
+
 static enum code
 put_owner(struct bulk *bulk, uint64_t owner_id, struct err *err)
 {
-    static const char head[32];
-    _Alignas(16) char memory[2048];
-    struct arena arena;
-    struct buf buf;
-    struct owner owner = { .owner_id = owner_id };
+    struct owner_rows rows;
 
-    arena_init_fixed(&arena, memory, sizeof memory);
-    buf_init(&buf, &arena, 256);
-    owner_encode(&owner, &buf);
-    struct row row = { .cell = { { .number = (int64_t)owner_id },
-                                 { .number = 1 },
-                                 { .number = 1 },
-                                 { .number = 0 },
-                                 { .number = 0 },
-                                 { .number = TIME_NONE },
-                                 { .text = { head, sizeof head } },
-                                 { .text = buf_text(&buf) } } };
-    return store_bulk_put(bulk, TABLE_owner, &row, err);
+    make_owners(&rows, owner_id, 1);
+    return store_bulk_put(bulk, TABLE_owner, rows.row, err);
+}
+
+static enum code
+put_owners(struct bulk *bulk, uint64_t from, uint32_t count, struct err *err)
+{
+    struct owner_rows rows;
+
+    make_owners(&rows, from, count);
+    return store_bulk_put_many(bulk, TABLE_owner, rows.row, count, err);
 }
 
 static enum code
@@ -201,8 +226,12 @@ test_bulk(void **state)
                                 : store_open_memory(&options, &store, NULL),
                          OK);
         assert_int_equal(store_bulk_begin(store, &bulk, &err), OK);
-        for (uint64_t owner = 1; owner <= 3000; owner++)
+        for (uint64_t owner = 1; owner <= 1000; owner++)
             assert_int_equal(put_owner(bulk, owner, &err), OK);
+        for (uint64_t owner = 1001; owner <= 3000; owner += 40) { /* no multiple of sixteen */
+            assert_int_equal(put_owners(bulk, owner, 40, &err), OK);
+            assert_int_equal(put_owners(bulk, owner, 0, &err), OK);
+        }
         assert_int_equal(store_bulk_end(bulk, &err), OK);
         expect_owners(store, 3000);
         assert_int_equal(earn(store, 9999, 1, 1), OK); /* it is an ordinary store again */
@@ -243,6 +272,30 @@ test_bulk_cut_short(void **state)
     place_drop(&place);
 }
 
+/* A key that was there is found among sixteen rows as well, and giving up leaves the mark. */
+static void
+test_bulk_given_up(void **state)
+{
+    struct place place;
+    struct store *store;
+    struct bulk *bulk;
+    struct err err = { .code = OK };
+    (void)state;
+
+    place_make(&place);
+    struct store_options options = { .path = place.path, .create = true, .inline_runner = true };
+    assert_int_equal(store_open_sqlite(&options, &store, NULL), OK);
+    assert_int_equal(store_bulk_begin(store, &bulk, &err), OK);
+    assert_int_equal(put_owners(bulk, 1, 50, &err), OK);
+    assert_int_equal(put_owners(bulk, 50, 40, &err), CODE_CONFLICT);
+    assert_int_equal(put_owners(bulk, 100, 40, &err), CODE_CONFLICT); /* nothing goes after it */
+    store_bulk_abort(bulk);
+    store_close(store);
+    assert_int_equal(store_open_sqlite(&options, &store, &err), CODE_CORRUPT);
+    assert_non_null(strstr(err.text, "cut short"));
+    place_drop(&place);
+}
+
 int
 main(void)
 {
@@ -251,6 +304,7 @@ main(void)
         cmocka_unit_test(test_copy_that_cannot_be),
         cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_bulk_cut_short),
+        cmocka_unit_test(test_bulk_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
