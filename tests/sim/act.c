@@ -106,28 +106,40 @@ static void keep_quoted(struct sim *sim, const struct deed *deed, const struct m
     answer_copy(answer_get(&sim->tree, root, "decision"), kept->quote, sizeof(kept->quote));
 }
 
-static void keep_returned(struct sim *sim, const struct deed *deed)
+/* Points of a list of currencies, added to `sum`. */
+static void add_points(struct sim *sim, const struct answer *list, int64_t *sum)
 {
-    struct sold *sold = &sim->sold[deed->receipt];
-    const struct answer *root = answer_root(sim), *revoked;
     int64_t value;
 
-    if (answer_amount(answer_get(&sim->tree, answer_get(&sim->tree, root, "refund"), "money"),
-                      sim->programme->money_scale, &value))
-        sold->refunded += value;
-    if (answer_amount(answer_get(&sim->tree, root, "shortfall"), sim->programme->money_scale,
-                      &value))
-        sold->shortfall = value;
-    revoked = answer_get(&sim->tree, root, "revoked");
-    for (int i = 0; i < answer_count(revoked); i++) {
-        const struct answer *item = answer_at(&sim->tree, revoked, i);
+    for (int i = 0; i < answer_count(list); i++) {
+        const struct answer *item = answer_at(&sim->tree, list, i);
         for (int c = 0; c < sim->programme->currency_count; c++)
             if (answer_is(answer_get(&sim->tree, item, "currency"),
                           sim->programme->currency[c].code) &&
                 answer_amount(answer_get(&sim->tree, item, "points"),
                               sim->programme->currency[c].scale, &value))
-                sold->revoked[c] += value;
+                sum[c] += value;
     }
+}
+
+static void keep_returned(struct sim *sim, const struct deed *deed)
+{
+    struct sold *sold = &sim->sold[deed->receipt];
+    const struct answer *root = answer_root(sim);
+    const struct answer *refund = answer_get(&sim->tree, root, "refund");
+    int scale = sim->programme->money_scale;
+    int64_t value;
+
+    if (answer_amount(answer_get(&sim->tree, refund, "money"), scale, &value))
+        sold->refunded += value;
+    if (answer_amount(answer_get(&sim->tree, refund, "certificate"), scale, &value))
+        sold->certificate += value;
+    if (answer_amount(answer_get(&sim->tree, refund, "purse"), scale, &value))
+        sold->purse += value;
+    add_points(sim, answer_get(&sim->tree, root, "restored"), sold->restored);
+    if (answer_amount(answer_get(&sim->tree, root, "shortfall"), scale, &value))
+        sold->shortfall = value;
+    add_points(sim, answer_get(&sim->tree, root, "revoked"), sold->revoked);
 }
 
 /* ---- each kind ---- */
@@ -239,7 +251,7 @@ static bool is_changed(struct sim *sim, const struct deed *deed)
 
     if (!deed->has_quote)
         return false;
-    model_quote(&sim->model, deed->member, &deed->event, M_ORDINARY, sim->now, &now);
+    model_would(&sim->model, deed->member, &deed->event, M_ORDINARY, sim->now, &now);
     return now.outcome == OUTCOME_DONE && !same_decision(&now, &deed->promised);
 }
 

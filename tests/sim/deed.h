@@ -57,8 +57,8 @@ struct sold {
     const char *outlet, *till;
     int64_t period;
     char number[24];
-    int64_t refunded, shortfall;
-    int64_t revoked[m_currencies_max];
+    int64_t refunded, certificate, purse, shortfall;
+    int64_t restored[m_currencies_max], revoked[m_currencies_max];
 };
 /* A reserve: its own key and id. */
 struct reserved {
@@ -80,7 +80,9 @@ struct sim {
     bool verbose, failed;
     struct server server;
     struct model model;
-    const struct m_programme *programme;
+    const struct m_programme *programme; /* its first version: names and scales never change */
+    struct m_programme second;
+    const char *documents;
     int64_t now;
     int serial; /* of receipt numbers and keys */
     int person_cap, sold_cap, reserved_cap;

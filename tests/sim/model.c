@@ -24,7 +24,18 @@ static void *grow(void *items, int count, int *cap, size_t size)
 
 void model_init(struct model *model, const struct m_programme *programme)
 {
-    *model = (struct model){ .programme = programme };
+    *model = (struct model){ .edition = { programme }, .programme = programme };
+}
+
+void model_publish(struct model *model, const struct m_programme *second, int64_t from)
+{
+    model->edition[1] = second;
+    model->second_from = from;
+}
+
+const struct m_programme *model_in_force(const struct model *model, int64_t at)
+{
+    return model->edition[model->edition[1] != NULL && at >= model->second_from];
 }
 
 void model_release(struct model *model)
@@ -179,7 +190,9 @@ static bool first_due(const struct m_member *member, int64_t now, int *kind, int
         }
     for (int i = 0; i < member->lot_count; i++)
         if (member->lot[i].pending && member->lot[i].active_from <= now &&
-            (member->lot[i].active_from < best)) {
+            (member->lot[i].active_from < best ||
+             (member->lot[i].active_from == best && *kind == DUE_ACTIVE &&
+              spent_before(member, i, *which)))) {
             best = member->lot[i].active_from;
             *kind = DUE_ACTIVE;
             *which = i;
@@ -279,6 +292,7 @@ void update_levels(struct model *model, int number, int64_t now)
 
 int model_enrol(struct model *model, int64_t now)
 {
+    model->programme = model_in_force(model, now);
     model->member = grow(model->member, model->member_count, &model->member_cap,
                          sizeof(*model->member));
     model->member[model->member_count++] = (struct m_member){ .enrolled_at = now };
@@ -327,6 +341,7 @@ static enum outcome decide(struct model *model, int member, const struct m_event
                            enum m_mode mode, int64_t now, struct m_view *view,
                            struct m_decision *out)
 {
+    model->programme = model_in_force(model, event->occurred_at);
     *out = (struct m_decision){ .outcome = in_time(model, event, now) };
     if (out->outcome != OUTCOME_DONE)
         return out->outcome;
@@ -371,6 +386,7 @@ static struct m_receipt *new_receipt(struct model *model, int member, const stru
     struct m_receipt *receipt = &model->receipt[model->receipt_count++];
     *receipt = (struct m_receipt){
         .member = member,
+        .programme = model->programme,
         .event = *event,
         .view = *view,
         .decision = *decision,
@@ -393,6 +409,14 @@ static void book_gains(struct model *model, struct m_receipt *receipt, int64_t n
             add_count(model, member, c, receipt->event.occurred_at, decision->counter_add[c]);
     update_levels(model, receipt->member, now);
     settle(member, now); /* what came so late that it has died already */
+}
+
+void model_would(struct model *model, int member, const struct m_event *event, enum m_mode mode,
+                 int64_t now, struct m_decision *out)
+{
+    struct m_view view;
+
+    decide(model, member, event, mode, now, &view, out);
 }
 
 void model_quote(struct model *model, int member, const struct m_event *event, enum m_mode mode,
@@ -452,10 +476,11 @@ enum outcome model_reserve(struct model *model, int number, const struct m_event
                            int64_t now, struct m_decision *out, int *reserve)
 {
     struct m_view view;
-    struct m_hold hold = { .ends_at = now + model->programme->hold_ms };
+    struct m_hold hold = { .take_count = 0 };
 
     if (decide(model, number, event, M_ORDINARY, now, &view, out) != OUTCOME_DONE)
         return out->outcome;
+    hold.ends_at = now + model->programme->hold_ms;
     if (number >= 0 && model->member[number].hold_count == m_holds_max)
         return out->outcome = OUTCOME_TOO_MANY_HOLDS;
     model->reserve = grow(model->reserve, model->reserve_count, &model->reserve_cap,
@@ -463,6 +488,7 @@ enum outcome model_reserve(struct model *model, int number, const struct m_event
     *reserve = hold.reserve = model->reserve_count++;
     model->reserve[*reserve] = (struct m_reserve){
         .member = number,
+        .programme = model->programme,
         .event = *event,
         .view = view,
         .decision = *out,
@@ -506,6 +532,7 @@ enum outcome model_commit_reserve(struct model *model, int member, int number,
     struct m_receipt *receipt;
     struct m_view view;
 
+    model->programme = reserve->programme; /* it goes on by the version that made it */
     *out = (struct m_decision){ .outcome = in_time(model, key, now) };
     if (out->outcome != OUTCOME_DONE)
         return out->outcome;
@@ -561,6 +588,7 @@ enum outcome model_cancel(struct model *model, int number, int64_t now)
 enum outcome model_opening(struct model *model, int member, int currency, int64_t points,
                            int64_t at, int64_t now)
 {
+    model->programme = model_in_force(model, now);
     model_settle(model, member, now);
     make_lot(model, &model->member[member], currency, points, at, now);
     model_settle(model, member, now);

@@ -257,6 +257,11 @@ struct m_programme {
 
 enum { m_programme_count = 5 };
 const struct m_programme *m_programme(int number);
+/* The same programme a version later: the struct, and how its document differs. */
+struct m_edit {
+    const char *from, *to;
+};
+void m_second_edition(int number, struct m_programme *out, const struct m_edit **edits);
 /* The worked example of SYSTEMS: 3 / 4 / 5 % by level, half may be paid with bonuses. */
 const struct m_programme *m_programme_awn(void);
 
@@ -329,6 +334,7 @@ struct m_returned {
 
 struct m_receipt {
     int member; /* -1: nobody's */
+    const struct m_programme *programme; /* the version it was decided by */
     struct m_event event;
     struct m_view view;
     struct m_decision decision;
@@ -348,6 +354,7 @@ struct m_receipt {
 enum m_reserve_state { M_LIVE, M_USED, M_CANCELLED };
 struct m_reserve {
     int member;
+    const struct m_programme *programme;
     struct m_event event;
     struct m_view view;
     struct m_decision decision;
@@ -356,7 +363,9 @@ struct m_reserve {
 };
 
 struct model {
-    const struct m_programme *programme;
+    const struct m_programme *edition[2]; /* versions of the programme; the second may be NULL */
+    int64_t second_from;
+    const struct m_programme *programme; /* that the operation at hand goes by */
     int member_count, member_cap;
     struct m_member *member;
     int receipt_count, receipt_cap;
@@ -367,6 +376,9 @@ struct model {
 
 void model_init(struct model *model, const struct m_programme *programme);
 void model_release(struct model *model);
+/* From `from` on another version is in force. */
+void model_publish(struct model *model, const struct m_programme *second, int64_t from);
+const struct m_programme *model_in_force(const struct model *model, int64_t at);
 
 /* A new member; its number. */
 int model_enrol(struct model *model, int64_t now);
@@ -379,6 +391,9 @@ void model_view(const struct model *model, int member, int64_t now, struct m_vie
 /* Open lots of a member in the order in which they are spent; their number. */
 int model_open_lots(const struct model *model, int member, int *lots, int cap);
 
+/* What a commit would decide now, by the same words. */
+void model_would(struct model *model, int member, const struct m_event *event, enum m_mode mode,
+                 int64_t now, struct m_decision *out);
 /* member -1: nobody. What a quote decides; writes nothing. `out->outcome` tells. */
 void model_quote(struct model *model, int member, const struct m_event *event, enum m_mode mode,
                  int64_t now, struct m_decision *out);

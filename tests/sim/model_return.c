@@ -13,8 +13,9 @@
 
 /* Totals so far, as functions of the returned quantities alone. */
 struct so_far {
-    int64_t refund, certificate, purse;
-    int64_t points[m_currencies_max];
+    bool all;
+    int64_t due; /* money, certificates, purse and points at what they paid */
+    int64_t certificate, purse, paid[m_currencies_max]; /* of it at most; paid: by points of lots */
     int64_t revoked[m_rules_max];
     int64_t counter_sub[m_counters_max];
 };
@@ -27,18 +28,71 @@ static bool all_back(const struct m_receipt *receipt, const int64_t *back)
     return true;
 }
 
-static void back_by_trace(const struct m_receipt *receipt, const int64_t *back,
-                          struct so_far *out)
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Money for points, rounded up to what they cannot be less than; points for money, down. */
+static int64_t money_for(const struct m_programme *programme, int currency, int64_t points)
+{
+    const struct m_currency *of = &programme->currency[currency];
+    m_wide num = (m_wide)points * of->worth_e6 * m_pow10(programme->money_scale);
+
+    return m_round(num, (m_wide)m_pow10(6) * m_pow10(of->scale), 1, M_UP);
+}
+
+static int64_t points_for(const struct m_programme *programme, int currency, int64_t money)
+{
+    const struct m_currency *of = &programme->currency[currency];
+    m_wide num = (m_wide)money * m_pow10(6) * m_pow10(of->scale);
+
+    return m_round(num, (m_wide)of->worth_e6 * m_pow10(programme->money_scale), 1, M_DOWN);
+}
+
+/* Points of a currency that lots paid, and how many of them they have back. */
+static int64_t taken(const struct model *model, const struct m_receipt *receipt, int currency,
+                     int64_t *restored)
+{
+    int64_t points = 0;
+
+    *restored = 0;
+    if (receipt->member < 0)
+        return 0;
+    for (int t = 0; t < receipt->take_count; t++) {
+        if (model->member[receipt->member].lot[receipt->take[t].lot].currency != currency)
+            continue;
+        points += receipt->take[t].points;
+        *restored += receipt->restored[t];
+    }
+    return points;
+}
+
+static void back_by_trace(const struct model *model, const struct m_receipt *receipt,
+                          const int64_t *back, struct so_far *out)
 {
     const struct m_decision *decision = &receipt->decision;
+    int64_t restored;
 
     for (int i = 0; i < decision->line_count; i++) {
         int64_t whole = receipt->event.line[i].quantity;
         out->certificate += m_floor_share(decision->line[i].certificate, back[i], whole);
         out->purse += m_floor_share(decision->line[i].purse, back[i], whole);
         for (int r = 0; r < decision->redemption_count; r++)
-            out->points[decision->redemption[r].currency] +=
-                m_floor_share(decision->redemption[r].line_points[i], back[i], whole);
+            out->paid[decision->redemption[r].currency] +=
+                m_floor_share(decision->redemption[r].line_money[i], back[i], whole);
+    }
+    /* What no lot covered (of a fact) is undone first, and given to nobody. */
+    for (int r = 0; r < decision->redemption_count; r++) {
+        const struct m_redemption *paid = &decision->redemption[r];
+        int64_t missing = paid->points - taken(model, receipt, paid->currency, &restored);
+        out->paid[paid->currency] = larger(
+            0, out->paid[paid->currency] - money_for(receipt->programme, paid->currency, missing));
     }
 }
 
@@ -63,25 +117,18 @@ static void trace(const struct m_programme *programme, const struct m_receipt *r
 {
     const struct m_decision *decision = &receipt->decision;
 
+    out->due = out->certificate + out->purse;
+    for (int c = 0; c < programme->currency_count; c++)
+        out->due += out->paid[c];
     for (int i = 0; i < decision->line_count; i++) {
         int64_t whole = receipt->event.line[i].quantity;
-        out->refund += m_floor_share(decision->line[i].money, back[i], whole);
+        out->due += m_floor_share(decision->line[i].money, back[i], whole);
         for (int e = 0; e < decision->earning_count; e++)
             out->revoked[e] += m_ceil_share(decision->earning[e].share[i], back[i], whole);
         for (int c = 0; c < programme->counter_count; c++)
             out->counter_sub[c] += m_floor_share(
                 counter_part(&decision->line[i], programme->counter[c].source), back[i], whole);
     }
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The goods that stay, and what trace left of their payments. */
@@ -102,6 +149,11 @@ static void keep(const struct m_receipt *receipt, const int64_t *back, struct m_
     }
 }
 
+static int64_t net(const struct m_part *part)
+{
+    return part->gross - part->discount - part->rounding;
+}
+
 static void requote(const struct m_programme *programme, const struct m_receipt *receipt,
                     const int64_t *back, struct so_far *out)
 {
@@ -109,14 +161,17 @@ static void requote(const struct m_programme *programme, const struct m_receipt 
     struct m_part kept[m_lines_max] = { { 0 } };
     struct m_decision now;
     struct m_event event;
-    int64_t money;
 
     keep(receipt, back, &event, kept);
     m_requote(programme, &event, &receipt->view, kept, &now);
-    money = now.total.gross - now.total.discount - now.total.rounding - now.total.points -
-            now.total.certificate - now.total.purse;
     /* Below 0 when the goods kept cost more, alone, than was paid for all. */
-    out->refund = then->total.money - larger(0, money);
+    out->due = net(&then->total) - net(&now.total);
+    for (int r = 0; r < then->redemption_count; r++) /* what no lot covered is given to nobody */
+        for (int i = 0; i < event.line_count; i++)
+            out->due -= m_floor_share(then->redemption[r].line_money[i], back[i],
+                                      receipt->event.line[i].quantity);
+    for (int c = 0; c < programme->currency_count; c++)
+        out->due += out->paid[c];
     for (int e = 0; e < then->earning_count; e++) {
         int64_t gives = 0;
         for (int n = 0; n < now.earning_count; n++)
@@ -133,11 +188,57 @@ static void requote(const struct m_programme *programme, const struct m_receipt 
 static void everything(const struct m_programme *programme, const struct m_receipt *receipt,
                        struct so_far *out)
 {
-    out->refund = receipt->decision.total.money;
+    out->all = true;
     for (int e = 0; e < receipt->decision.earning_count; e++)
         out->revoked[e] = receipt->decision.earning[e].points;
     for (int c = 0; c < programme->counter_count; c++)
         out->counter_sub[c] = receipt->decision.counter_add[c];
+}
+
+/* ---- what this return gives ---- */
+
+static int64_t part_of(int64_t *left, int64_t given, int64_t most)
+{
+    int64_t part = larger(0, smaller(most - given, *left));
+
+    *left -= part;
+    return part;
+}
+
+/* Due so far less given so far: certificates, purse, points by trace, then money. */
+static void share_out(const struct model *model, const struct m_receipt *receipt,
+                      const struct so_far *so_far, struct m_returned *out)
+{
+    const struct m_decision *decision = &receipt->decision;
+    int64_t left = so_far->due - receipt->refunded - receipt->certificate - receipt->purse;
+    int64_t restored, covered;
+
+    if (so_far->all) {
+        out->refund = decision->total.money - receipt->refunded;
+        out->certificate = decision->total.certificate - receipt->certificate;
+        out->purse = decision->total.purse - receipt->purse;
+    }
+    for (int r = 0; r < decision->redemption_count; r++) {
+        int currency = decision->redemption[r].currency;
+        covered = taken(model, receipt, currency, &restored);
+        left -= money_for(receipt->programme, currency, restored);
+        out->restored[currency] = so_far->all ? covered - restored : 0;
+    }
+    if (so_far->all)
+        return;
+    out->shortfall = larger(0, -left);
+    out->certificate = part_of(&left, receipt->certificate, so_far->certificate);
+    out->purse = part_of(&left, receipt->purse, so_far->purse);
+    for (int r = 0; r < decision->redemption_count; r++) {
+        int currency = decision->redemption[r].currency;
+        taken(model, receipt, currency, &restored);
+        int64_t given = money_for(receipt->programme, currency, restored);
+        int64_t part = part_of(&left, given, so_far->paid[currency]);
+        if (part > 0)
+            out->restored[currency] = points_for(receipt->programme, currency, given + part) -
+                                      restored;
+    }
+    out->refund = part_of(&left, receipt->refunded, decision->total.money);
 }
 
 /* ---- points given back ---- */
@@ -164,32 +265,17 @@ static void restore_to_lot(const struct model *model, struct m_lot *lot,
 }
 
 static void restore(const struct model *model, struct m_receipt *receipt, int currency,
-                    int64_t total, int64_t now, struct m_returned *out)
+                    int64_t points, int64_t now)
 {
     struct m_member *member = &model->member[receipt->member];
-    int64_t already = 0, paid = 0;
 
-    /* What no lot paid (of a fact) is undone first. */
-    for (int t = 0; t < receipt->take_count; t++)
-        if (member->lot[receipt->take[t].lot].currency == currency)
-            paid += receipt->take[t].points;
-    for (int r = 0; r < receipt->decision.redemption_count; r++)
-        if (receipt->decision.redemption[r].currency == currency)
-            total -= receipt->decision.redemption[r].points - paid;
-    for (int t = 0; t < receipt->take_count; t++)
-        if (member->lot[receipt->take[t].lot].currency == currency)
-            already += receipt->restored[t];
     for (int t = receipt->take_count; t-- > 0;) {
         struct m_lot *lot = &member->lot[receipt->take[t].lot];
-        int64_t part;
-        if (lot->currency != currency)
-            continue;
-        part = smaller(total - already, receipt->take[t].points - receipt->restored[t]);
-        if (part <= 0)
+        int64_t part = smaller(points, receipt->take[t].points - receipt->restored[t]);
+        if (lot->currency != currency || part <= 0)
             continue;
         receipt->restored[t] += part;
-        already += part;
-        out->restored[currency] += part;
+        points -= part;
         restore_to_lot(model, lot, &receipt->take[t], part, now);
     }
 }
@@ -218,7 +304,7 @@ static void revoke(struct m_member *member, struct m_lot *own, int64_t points, i
 }
 
 /* A later return takes less back than an earlier one: give again. */
-static void give_again(struct m_member *member, struct m_lot *own, int64_t points)
+static void give_again(struct m_member *member, struct m_lot *own, int64_t points, int64_t now)
 {
     int64_t part = smaller(points, member->debt[own->currency]);
 
@@ -229,20 +315,21 @@ static void give_again(struct m_member *member, struct m_lot *own, int64_t point
     }
     own->left += points - part;
     own->regiven = own->regiven || points > part;
+    if (own->expires_at <= now) /* what is given to a lot that has died dies at once */
+        own->left = own->held;
 }
 
 /* ---- the whole ---- */
 
-static enum outcome may_return(const struct model *model, const struct m_receipt *receipt,
-                               const int64_t *quantity, int64_t occurred_at, int64_t now,
-                               int64_t *back)
+static enum outcome may_return(const struct m_receipt *receipt, const int64_t *quantity,
+                               int64_t occurred_at, int64_t now, int64_t *back)
 {
-    int days = model->programme->return_days;
+    int days = receipt->programme->return_days;
     bool any = false;
 
     if (occurred_at > now + m_skew_ms)
         return OUTCOME_IN_FUTURE;
-    if (now - occurred_at > model->programme->late_days * M_DAY)
+    if (now - occurred_at > receipt->programme->late_days * M_DAY)
         return OUTCOME_TOO_LATE;
     if (days > 0 && occurred_at > receipt->event.occurred_at + days * M_DAY)
         return OUTCOME_TOO_LATE;
@@ -264,33 +351,30 @@ static enum outcome move_points(const struct model *model, struct m_receipt *rec
     struct m_member *member = &model->member[receipt->member];
 
     for (int c = 0; c < model->programme->currency_count; c++)
-        restore(model, receipt, c, so_far->points[c], now, out);
+        restore(model, receipt, c, out->restored[c], now);
     for (int e = 0; e < receipt->decision.earning_count; e++) {
         struct m_lot *own = &member->lot[receipt->lot[e]];
         out->revoked[e] = so_far->revoked[e] - receipt->revoked[e];
+        if (out->revoked[e] < 0 && out->shortfall > 0)
+            out->revoked[e] = 0; /* nothing is given again while something is owed */
         if (out->revoked[e] > 0)
             revoke(member, own, out->revoked[e], &out->debt[e]);
         else if (out->revoked[e] < 0)
-            give_again(member, own, -out->revoked[e]);
-        receipt->revoked[e] = so_far->revoked[e];
+            give_again(member, own, -out->revoked[e], now);
+        receipt->revoked[e] += out->revoked[e];
         if (out->debt[e] > 0 && model->programme->currency[own->currency].debt_refused)
             return OUTCOME_RETURN_POINTS_SPENT;
     }
-    settle(member, now); /* given again to a lot that has died meanwhile */
     return OUTCOME_DONE;
 }
 
 static void book_return(struct model *model, struct m_receipt *receipt, const int64_t *back,
                         const struct so_far *so_far, int64_t now, struct m_returned *out)
 {
-    out->refund = larger(0, so_far->refund - receipt->refunded);
-    out->shortfall = larger(0, receipt->refunded - so_far->refund);
-    out->certificate = so_far->certificate - receipt->certificate;
-    out->purse = so_far->purse - receipt->purse;
     receipt->refunded += out->refund;
     receipt->shortfall = out->shortfall;
-    receipt->certificate = so_far->certificate;
-    receipt->purse = so_far->purse;
+    receipt->certificate += out->certificate;
+    receipt->purse += out->purse;
     receipt->any_return = true;
     memcpy(receipt->quantity, back, sizeof(receipt->quantity));
     if (receipt->member < 0)
@@ -358,17 +442,19 @@ enum outcome model_return(struct model *model, int number, const int64_t *quanti
     int64_t back[m_lines_max] = { 0 };
 
     *out = (struct m_returned){ 0 };
-    enum outcome outcome = may_return(model, receipt, quantity, occurred_at, now, back);
+    model->programme = model_in_force(model, now); /* lots and levels live by it */
+    enum outcome outcome = may_return(receipt, quantity, occurred_at, now, back);
     if (outcome != OUTCOME_DONE)
         return outcome;
     model_settle(model, receipt->member, now);
-    back_by_trace(receipt, back, &so_far);
+    back_by_trace(model, receipt, back, &so_far);
     if (all_back(receipt, back))
-        everything(model->programme, receipt, &so_far);
-    else if (model->programme->trace)
-        trace(model->programme, receipt, back, &so_far);
+        everything(receipt->programme, receipt, &so_far);
+    else if (receipt->programme->trace)
+        trace(receipt->programme, receipt, back, &so_far);
     else
-        requote(model->programme, receipt, back, &so_far);
+        requote(receipt->programme, receipt, back, &so_far);
+    share_out(model, receipt, &so_far, out);
     if (receipt->member >= 0)
         outcome = move_points_or_nothing(model, receipt, &so_far, now, out);
     if (outcome == OUTCOME_DONE)

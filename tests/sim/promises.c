@@ -22,8 +22,7 @@ static bool all_returned(const struct m_receipt *receipt)
 }
 
 /* The kept goods decided alone, around the payments that trace left on them. */
-static void decide_kept(const struct sim *sim, const struct m_receipt *receipt,
-                        struct m_decision *kept)
+static void decide_kept(const struct m_receipt *receipt, struct m_decision *kept)
 {
     struct m_event event = receipt->event;
     struct m_part part[m_lines_max] = { { 0 } };
@@ -39,28 +38,43 @@ static void decide_kept(const struct sim *sim, const struct m_receipt *receipt,
         line->floor -= m_floor_share(line->floor, back, whole);
         line->quantity -= back;
     }
-    m_requote(sim->programme, &event, &receipt->view, part, kept);
+    m_requote(receipt->programme, &event, &receipt->view, part, kept);
+}
+
+/* Everything that came back of it: money, certificates, purse, points at their worth. */
+static int64_t given_back(const struct m_receipt *receipt, const struct sold *sold)
+{
+    const struct m_programme *programme = receipt->programme;
+    int64_t given = sold->refunded + sold->certificate + sold->purse;
+
+    for (int c = 0; c < programme->currency_count; c++) {
+        const struct m_currency *currency = &programme->currency[c];
+        m_wide num = (m_wide)sold->restored[c] * currency->worth_e6 *
+                     m_pow10(programme->money_scale);
+        given += m_round(num, (m_wide)m_pow10(6) * m_pow10(currency->scale), 1, M_DOWN);
+    }
+    return given;
 }
 
 void promise_no_gain(struct sim *sim, int number)
 {
     const struct m_receipt *receipt = &sim->model.receipt[number];
     const struct sold *sold = &sim->sold[number];
-    const struct m_part *due;
+    const struct m_part *all = &receipt->decision.total, *due;
     struct m_decision kept;
-    int64_t paid = receipt->decision.total.money - sold->refunded, wanted;
+    int64_t paid = all->money - sold->refunded, wanted;
 
     if (all_returned(receipt)) {
         if (paid != 0)
             trouble(sim, "  everything is back, and %" PRId64 " of money is not", paid);
         return;
     }
-    if (sim->programme->trace)
+    if (receipt->programme->trace)
         return;
-    decide_kept(sim, receipt, &kept);
+    decide_kept(receipt, &kept);
     due = &kept.total;
-    wanted = due->gross - due->discount - due->rounding - due->points - due->certificate -
-             due->purse;
+    wanted = due->gross - due->discount - due->rounding;
+    paid = all->gross - all->discount - all->rounding - given_back(receipt, sold);
     if (paid + sold->shortfall < wanted)
         trouble(sim,
                 "  kept goods cost %" PRId64 ", paid for them %" PRId64 " and %" PRId64 " owed",
@@ -231,9 +245,17 @@ void promise_twins(struct sim *sim)
     if (sim->failed || !sim->model.receipt[first + 1].any_return)
         return;
     const struct sold *parts = &sim->sold[first], *once = &sim->sold[first + 1];
-    if (parts->refunded - parts->shortfall != once->refunded - once->shortfall)
-        trouble(sim, "  returned in parts: %" PRId64 ", at once: %" PRId64,
-                parts->refunded - parts->shortfall, once->refunded - once->shortfall);
+    const struct m_receipt *receipt = &sim->model.receipt[first];
+    int64_t by_parts = given_back(receipt, parts) - parts->shortfall;
+    int64_t by_once = given_back(receipt, once) - once->shortfall, coarse = 0;
+    for (int c = 0; c < sim->programme->currency_count; c++) /* a point waits until it is whole */
+        coarse += sim->programme->currency[c].worth_e6 * m_pow10(sim->programme->money_scale) /
+                      (m_pow10(6) * m_pow10(sim->programme->currency[c].scale)) +
+                  1;
+    if (by_parts - by_once > coarse || by_once - by_parts > coarse)
+        trouble(sim, "  returned in parts: %" PRId64 ", at once: %" PRId64, by_parts, by_once);
+    if (parts->shortfall != 0 || parts->refunded != once->refunded)
+        return; /* something was owed on the way: money and points may stand otherwise */
     for (int c = 0; c < sim->programme->currency_count; c++) {
         struct m_balance in_parts, at_once;
         model_balance(&sim->model, a, c, &in_parts);

@@ -84,12 +84,18 @@ static void act_commit_quoted(struct sim *sim)
     send(sim, &deed);
 }
 
+static void act_capture(struct sim *sim);
+
 static void act_reserve(struct sim *sim)
 {
     struct deed deed;
 
     invent_purchase(sim, DEED_RESERVE, &deed);
     send(sim, &deed);
+    if (chance_percent(sim, 50)) {
+        sim->now += chance(sim, 4 * 60000);
+        act_capture(sim);
+    }
 }
 
 static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
@@ -99,7 +105,7 @@ static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed
     if (count == 0)
         return false;
     *deed = (struct deed){ .kind = kind };
-    deed->reserve = (int)(count - 1 - chance(sim, back));
+    deed->reserve = count - 1 - (chance_percent(sim, 60) ? 0 : (int)chance(sim, back));
     deed->member = sim->model.reserve[deed->reserve].member;
     return true;
 }
@@ -203,7 +209,7 @@ static void act(struct sim *sim)
         void (*what)(struct sim *);
     } actors[] = {
         { 140, act_quote },   { 250, act_buy },          { 60, act_commit_quoted },
-        { 75, act_reserve },  { 65, act_capture },       { 25, act_cancel },
+        { 75, act_reserve },  { 30, act_capture },       { 20, act_cancel },
         { 160, act_return },  { 70, act_repeat },        { 40, act_other },
         { 30, act_offline },  { 15, act_housekeeping },  { 10, promise_full_return },
         { 4, promise_twins },
@@ -224,7 +230,7 @@ static void act(struct sim *sim)
 
 /* ---- a seed ---- */
 
-static char *read_document(const char *folder, const char *file, size_t *len)
+static char *read_document(const char *folder, const char *file)
 {
     char path[600];
     char *text = NULL;
@@ -243,28 +249,61 @@ static char *read_document(const char *folder, const char *file, size_t *len)
         abort();
     fclose(in);
     text[size] = 0;
-    *len = (size_t)size;
     return text;
 }
 
-static bool publish(struct sim *sim, const char *folder)
+/* The document with the edits made; each must stand in it exactly once. */
+static char *edited(char *document, const struct m_edit *edits)
 {
-    size_t len;
-    char *document = read_document(folder, sim->programme->file, &len);
-    char *body = malloc(len + 200);
+    for (const struct m_edit *edit = edits; edit != NULL && edit->from != NULL; edit++) {
+        char *at = strstr(document, edit->from);
+        if (at == NULL || strstr(at + 1, edit->from) != NULL) {
+            fprintf(stderr, "sim: '%s' does not stand once in the document\n", edit->from);
+            exit(2);
+        }
+        size_t size = strlen(document) + strlen(edit->to) + 1;
+        char *out = malloc(size);
+        if (out == NULL)
+            abort();
+        snprintf(out, size, "%.*s%s%s", (int)(at - document), document, edit->to,
+                 at + strlen(edit->from));
+        free(document);
+        document = out;
+    }
+    return document;
+}
+
+static void publish(struct sim *sim, const struct m_edit *edits, int64_t from)
+{
+    char *document = edited(read_document(sim->documents, sim->programme->file), edits);
+    size_t size = strlen(document) + 200;
+    char *body = malloc(size), instant[64];
 
     if (body == NULL)
         abort();
-    int size = snprintf(body, len + 200,
-                        "{\"in_force_from\":\"2025-01-01T00:00:00Z\",\"document\":%s}", document);
-    server_call(&sim->server, CALL_PUBLISH, sim->programme->id, body, (size_t)size, NULL);
+    print_instant(instant, sizeof(instant), from);
+    int len = snprintf(body, size, "{\"in_force_from\":\"%s\",\"document\":%s}", instant,
+                       document);
+    sim->server.now = sim->now;
+    server_call(&sim->server, CALL_PUBLISH, sim->programme->id, body, (size_t)len, NULL);
     free(document);
     free(body);
     if (sim->server.outcome == OUTCOME_DONE)
-        return true;
+        return;
     printf("seed %" PRIu64 ": publishing '%s' was refused: %s\n", sim->seed, sim->programme->id,
            sim->server.answer);
-    return false;
+    sim->failed = true;
+}
+
+/* About half-way a new version of the programme is published, in force soon. */
+static void publish_second(struct sim *sim)
+{
+    const struct m_edit *edits;
+    int64_t from = sim->now + chance(sim, 4 * M_DAY);
+
+    m_second_edition((int)(sim->seed % m_programme_count), &sim->second, &edits);
+    publish(sim, edits, from);
+    model_publish(&sim->model, &sim->second, from);
 }
 
 static void begin(struct sim *sim, const struct options *options, uint64_t seed)
@@ -276,6 +315,7 @@ static void begin(struct sim *sim, const struct options *options, uint64_t seed)
         .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1,
         .ops = options->ops,
         .verbose = options->verbose,
+        .documents = options->documents,
         .now = BEGINNING,
         .programme = m_programme((int)(seed % m_programme_count)),
     };
@@ -341,12 +381,13 @@ static bool run_seed(const struct options *options, uint64_t seed, struct totals
     bool passed;
 
     begin(&sim, options, seed);
-    if (!publish(&sim, options->documents))
-        sim.failed = true;
+    publish(&sim, NULL, BEGINNING - 365 * M_DAY);
     for (int i = 0; i < 8 && !sim.failed; i++)
         enrol(&sim, false);
     while (sim.op < sim.ops && !sim.failed) {
         move_clock(&sim);
+        if (sim.model.edition[1] == NULL && sim.op > sim.ops / 2 && seed % 3 != 0)
+            publish_second(&sim);
         act(&sim);
         if (chance_percent(&sim, 12))
             deliver_balance(&sim, some_member(&sim));

@@ -180,7 +180,7 @@ static void make_possible(struct sim *sim, struct deed *deed)
     event->confirmed = true;
     if (deed->member >= 0)
         model_view(&sim->model, deed->member, sim->now, &view);
-    m_decide(sim->programme, &plain, &view, M_ORDINARY, &decision);
+    m_decide(model_in_force(&sim->model, plain.occurred_at), &plain, &view, M_ORDINARY, &decision);
     int64_t due = 0;
     for (int i = 0; i < decision.line_count; i++) {
         struct m_look look = { .programme = sim->programme, .event = event, .view = &view };
