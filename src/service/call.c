@@ -341,6 +341,8 @@ work_op_done(struct op *op)
 {
     struct work *work = op->context;
 
+    if (op->code || op->repeat) /* what a run that was stopped thought does not count */
+        work->refusal = (struct refusal){ 0 };
     if (op->code)
         work_fail(work, &op->err);
     else if (op->repeat)

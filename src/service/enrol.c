@@ -175,7 +175,11 @@ member_done(struct op *op)
     struct work *work = op->context;
     struct enrol_work *enrol = work->input;
     struct err err;
+    bool is_kept = op->code == CODE_UNKNOWN ||
+                   (op->repeat && op->existing_op == work->step.op_id); /* by a lost commit */
 
+    if (op->code || op->repeat) /* what a run that was stopped thought does not count */
+        work->refusal = (struct refusal){ 0 };
     if (op->code)
         work_fail(work, &op->err);
     else if (op->repeat)
@@ -183,6 +187,9 @@ member_done(struct op *op)
     else if (work->step.outcome != OUTCOME_DONE)
         work_refuse(work, work->step.outcome, work->step.culprit);
     else if (work->refusal.outcome == OUTCOME_DONE) {
+        is_kept = true;
+    }
+    if (is_kept) {
         work_done(work);
         return;
     }
