@@ -103,11 +103,28 @@ master_key(const char *path, bool create, unsigned char key[master_key_bytes], s
     return OK;
 }
 
+/* The store at `url`, or the file that the options name. */
+static enum code
+open_store(const char *url, struct store_options *options, struct store **store, struct err *err)
+{
+    enum { lanes_of_a_command = 4 };
+
+    if (!url)
+        return store_open_sqlite(options, store, err);
+    if (strncmp(url, "postgres://", 11) != 0 && strncmp(url, "postgresql://", 13) != 0)
+        return err_set(err, CODE_USAGE, "--store takes postgres://USER@HOST/DATABASE");
+    options->conninfo = url;
+    if (options->lanes == 0)
+        options->lanes = lanes_of_a_command;
+    return store_open_postgres(options, store, err);
+}
+
 enum code
 book_open(const struct arguments *arguments, const struct book_wish *wish, struct book *book,
           struct err *err)
 {
     const char *db = argument(arguments, "db", "kopilka.db");
+    const char *url = argument(arguments, "store", NULL);
     const char *key_file = argument(arguments, "key-file", NULL);
     char beside[1024];
     struct service_options service = { .host = host_system(), .node = wish->node };
@@ -115,16 +132,19 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
         .path = db,
         .cache_bytes = wish->cache_bytes,
         .readers = wish->readers,
+        .lanes = wish->lanes,
         .create = wish->create,
         .inline_runner = wish->alone,
     };
 
     *book = (struct book){ 0 };
+    if (url && argument_given(arguments, "db"))
+        return err_set(err, CODE_USAGE, "--db and --store name two books");
     snprintf(beside, sizeof(beside), "%s.key", db);
     enum code rc = master_key(key_file ? key_file : beside, wish->create, service.master_key, err);
     if (rc)
         return rc;
-    rc = store_open_sqlite(&store, &book->store, err);
+    rc = open_store(url, &store, &book->store, err);
     if (rc)
         return rc;
     service.store = book->store;

@@ -57,8 +57,9 @@ int complain(const struct err *err);
 #define BOOK_OPTIONS                                                                               \
     { "db", "FILE", "the book (default: kopilka.db)" },                                            \
         { "key-file", "FILE", "the master key (default: the book's name and .key)" },              \
+        { "tenant", "CODE", "the company (default: demo)" },                                       \
     {                                                                                              \
-        "tenant", "CODE", "the company (default: demo)"                                            \
+        "store", "URL", "postgres://USER@HOST/DATABASE instead of --db (key: kopilka.db.key)"      \
     }
 
 struct book {
@@ -72,6 +73,7 @@ struct book_wish {
     bool alone;  /* a store without threads, as loading a whole book wants it */
     uint64_t cache_bytes;
     uint32_t readers;
+    uint32_t lanes; /* connections to PostgreSQL that write (0: a few, as a command wants) */
     uint32_t node;
 };
 /* Opens the book that `arguments` name; the key file is made with mode 0600 when `create`. */

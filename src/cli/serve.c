@@ -24,6 +24,7 @@ static const struct option options[] = {
     { "threads", "N", "loop threads (default: 1)" },
     { "cache-mib", "N", "page cache of the book in MiB (default: 64)" },
     { "readers", "N", "reader threads (default: 1)" },
+    { "lanes", "N", "connections that write, on PostgreSQL (default: 16)" },
     { "node", "N", "number of this server in ids, 0..1023 (default: 0)" },
     { "log", "FILE", "structured log, one JSON object a line ('-': standard error)" },
     { "no-daily", NULL, "do not run the daily job in this process" },
@@ -113,6 +114,7 @@ run(const struct arguments *arguments)
         .cache_bytes = argument_number(arguments, "cache-mib", cache_mib_default, cache_mib_max)
                        << 20,
         .readers = (uint32_t)argument_number(arguments, "readers", 1, 64),
+        .lanes = (uint32_t)argument_number(arguments, "lanes", 16, 256),
         .node = (uint32_t)argument_number(arguments, "node", 0, 1023),
     };
     struct serve_wish serve = {
