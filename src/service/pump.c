@@ -7,6 +7,7 @@
 #include "service/pump.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -24,6 +25,7 @@ struct pump {
     int event;
     struct pump_call *slots, *free;
     _Atomic(struct pump_call *) answered;
+    _Atomic uint32_t inside; /* threads in pump_done(): the pump must outlive them */
 };
 
 static void
@@ -34,11 +36,13 @@ pump_done(struct call *call)
     struct pump_call *head = atomic_load(&pump->answered);
     uint64_t one = 1;
 
+    atomic_fetch_add(&pump->inside, 1);
     do {
         slot->next = head;
     } while (!atomic_compare_exchange_weak(&pump->answered, &head, slot));
     if (!head && write(pump->event, &one, sizeof(one)) != sizeof(one))
         abort(); /* an eventfd takes one more unless 2^64 are waiting */
+    atomic_fetch_sub(&pump->inside, 1);
 }
 
 /* Take what has been answered, oldest first; waits for at least one. */
@@ -149,6 +153,8 @@ pump_close(struct pump *pump)
     if (!pump)
         return;
     pump_drain(pump);
+    while (atomic_load(&pump->inside) > 0) /* answered, but still about to wake us */
+        sched_yield();
     for (uint32_t i = 0; i < pump->window; i++)
         arena_release(&pump->slots[i].arena);
     close(pump->event);
