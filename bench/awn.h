@@ -21,8 +21,8 @@ struct text awn_document(struct arena *arena);
 struct plan *awn_compile(struct arena *arena, struct text document);
 
 /*
- * Eight lines, one of them discounted and one a service, and 2 000 points to pay with: the body of a
- * commit, and the same as the engine wants it.
+ * Eight lines, one of them discounted and one a service, and 2 000 points to pay with: the body of
+ * a commit, and the same as the engine wants it.
  */
 struct text awn_body(void);
 struct event awn_event(const struct plan *plan, struct arena *arena);

@@ -14,7 +14,7 @@
 
 enum { lines = 8, offers = 10000, aim_us = 3 };
 
-/* The programme, with `count` offers of 50 % each for people and goods of its own before its rules. */
+/* The programme, and before its rules `count` offers of 50 % for people and goods of their own. */
 static struct plan *
 compile_with_offers(struct arena *arena, int count)
 {

@@ -5,7 +5,7 @@
  * Must not:  call malloc, or give a block back before it must.
  * Invariant: every block's room is a multiple of 16: a size that fits also fits when rounded up.
  *            The same allocations after a reset find the same blocks.
- * Cost:      an allocation is one comparison and a memset; a new block walks the free ones.
+ * Cost:      an allocation is one comparison and, but for bytes, a memset; a new block walks the free ones.
  * Tests:     tests/unit/base/test_arena.c
  */
 #include "base/arena.h"
@@ -171,19 +171,39 @@ static void *refuse(struct arena *arena)
     return NULL;
 }
 
+/* `size` is rounded up. */
+static void *cut(struct arena *arena, size_t size)
+{
+    unsigned char *piece = (unsigned char *)arena->current + arena_header + arena->used;
+
+    arena->used += size;
+    assert(arena->used <= arena->current->room);
+    return piece;
+}
+
+/* Is there room for `size` bytes in the current block, or in another that becomes it? */
+static bool has_room(struct arena *arena, size_t size)
+{
+    if (arena->current != NULL && size <= arena->current->room - arena->used)
+        return true;
+    return size <= SIZE_MAX / 2 && step(arena, round_up(size));
+}
+
+void *arena_alloc_bytes(struct arena *arena, size_t size)
+{
+    if (size == 0)
+        size = 1;
+    return has_room(arena, size) ? cut(arena, round_up(size)) : refuse(arena);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     if (size == 0)
         size = 1;
-    if (arena->current == NULL || size > arena->current->room - arena->used) {
-        if (size > SIZE_MAX / 2 || !step(arena, round_up(size)))
-            return refuse(arena);
-    }
+    if (!has_room(arena, size))
+        return refuse(arena);
     size = round_up(size);
-    unsigned char *piece = (unsigned char *)arena->current + arena_header + arena->used;
-    arena->used += size;
-    assert(arena->used <= arena->current->room);
-    return memset(piece, 0, size);
+    return memset(cut(arena, size), 0, size);
 }
 
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size)

@@ -47,6 +47,9 @@ void arena_release(struct arena *arena);
 /* `size` zeroed bytes aligned to 16, or NULL (and `failed` is set). Size 0 gives a pointer too. */
 void *arena_alloc(struct arena *arena, size_t size);
 
+/* The same without the zeros: for bytes that are all written before they are read. */
+void *arena_alloc_bytes(struct arena *arena, size_t size);
+
 /* Room for `count` items of `size`, overflow-checked; NULL as above. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 

@@ -76,6 +76,21 @@ static void add_escape(struct buf *buf, unsigned char c)
     buf_add_char(buf, hex[c & 15]);
 }
 
+/*
+ * Bytes of the character at `at` that go as they are; 0: it needs a closer look. Latin and Cyrillic
+ * are decided here, for answers are made of them.
+ */
+static inline uint32_t plain_step(const char *at, const char *end)
+{
+    unsigned char c = (unsigned char)*at;
+
+    if (c >= 0x20 && c < 0x80)
+        return c != '"' && c != '\\';
+    if (c >= 0xc2 && c < 0xe0)
+        return end - at > 1 && ((unsigned char)at[1] & 0xc0) == 0x80 ? 2 : 0;
+    return c < 0xe0 ? 0 : text_utf8_step(at, end);
+}
+
 static void add_string(struct buf *buf, struct text text)
 {
     assert(text.ptr != NULL || text.len == 0);
@@ -85,21 +100,63 @@ static void add_string(struct buf *buf, struct text text)
     const char *end = text.len == 0 ? at : at + text.len;
     buf_add_char(buf, '"');
     while (at < end) {
-        unsigned char c = (unsigned char)*at;
-        uint32_t step = c < 0x80 ? 1 : text_utf8_step(at, end);
-        if (step > 0 && c >= 0x20 && c != '"' && c != '\\') {
+        uint32_t step = plain_step(at, end);
+        if (step > 0) {
             at += step;
             continue;
         }
         buf_add(buf, run, (size_t)(at - run));
-        if (step == 0)
-            buf_add(buf, "\xef\xbf\xbd", 3);
+        if ((unsigned char)*at < 0x80)
+            add_escape(buf, (unsigned char)*at);
         else
-            add_escape(buf, c);
+            buf_add(buf, "\xef\xbf\xbd", 3);
         run = ++at;
     }
     buf_add(buf, run, (size_t)(at - run));
     buf_add_char(buf, '"');
+}
+
+/* Is one of eight bytes a control character, a quote or a backslash? */
+static inline bool has_escape(uint64_t word)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+
+    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+            ((backslash - ones) & ~backslash)) &
+           high;
+}
+
+/* Bytes from `at` on that go as they are, for a text that is known to be UTF-8. */
+static size_t plain_run(const char *at, const char *end)
+{
+    const char *from = at;
+    uint64_t word;
+
+    for (; end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        if (has_escape(word))
+            break;
+    }
+    while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+        at++;
+    return (size_t)(at - from);
+}
+
+void json_words(struct json_writer *writer, struct text value)
+{
+    const char *at = value.ptr, *end = value.len == 0 ? at : at + value.len;
+
+    comma(writer);
+    buf_add_char(writer->buf, '"');
+    while (at < end) {
+        size_t run = plain_run(at, end);
+        buf_add(writer->buf, at, run);
+        at += run;
+        if (at < end)
+            add_escape(writer->buf, (unsigned char)*at++);
+    }
+    buf_add_char(writer->buf, '"');
 }
 
 void json_key_text(struct json_writer *writer, struct text key)
@@ -110,10 +167,13 @@ void json_key_text(struct json_writer *writer, struct text key)
     writer->comma = false;
 }
 
-void json_key(struct json_writer *writer, const char *key)
+void json_key_plain(struct json_writer *writer, struct text key)
 {
-    assert(key != NULL);
-    json_key_text(writer, text_of(key));
+    comma(writer);
+    buf_add_char(writer->buf, '"');
+    buf_add_text(writer->buf, key);
+    buf_add(writer->buf, "\":", 2);
+    writer->comma = false;
 }
 
 void json_text(struct json_writer *writer, struct text value)

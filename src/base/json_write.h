@@ -20,9 +20,17 @@ void json_begin_object(struct json_writer *writer);
 void json_end_object(struct json_writer *writer);
 void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
-void json_key(struct json_writer *writer, const char *key);
+/* Any key; and one of our own, with nothing in it that has to be escaped. */
 void json_key_text(struct json_writer *writer, struct text key);
+void json_key_plain(struct json_writer *writer, struct text key);
+static inline void json_key(struct json_writer *writer, const char *key)
+{
+    assert(key != NULL);
+    json_key_plain(writer, text_of(key));
+}
 void json_text(struct json_writer *writer, struct text value);
+/* The same of what is known to be UTF-8: our own sentences, names that json_read.h has read. */
+void json_words(struct json_writer *writer, struct text value);
 void json_string(struct json_writer *writer, const char *value);
 void json_i64(struct json_writer *writer, int64_t value);          /* a JSON number */
 void json_id(struct json_writer *writer, uint64_t id);             /* a string of digits */

@@ -9,9 +9,7 @@
  */
 #include "base/text.h"
 
-#include "base/mem.h"
-
-struct text text_of(const char *c_string)
+struct text text_measured(const char *c_string)
 {
     uint32_t len = 0;
 
@@ -57,7 +55,7 @@ uint64_t text_hash(struct text text)
 
 struct text text_copy(struct arena *arena, struct text text)
 {
-    char *copy = arena_alloc(arena, text.len);
+    char *copy = arena_alloc_bytes(arena, text.len);
 
     if (copy == NULL)
         return (struct text){ NULL, 0 };
@@ -68,10 +66,13 @@ struct text text_copy(struct arena *arena, struct text text)
 
 char *text_c_string(struct arena *arena, struct text text)
 {
-    char *copy = arena_alloc(arena, (size_t)text.len + 1);
+    char *copy = arena_alloc_bytes(arena, (size_t)text.len + 1);
 
-    if (copy != NULL && text.len > 0)
+    if (copy == NULL)
+        return NULL;
+    if (text.len > 0)
         memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
     return copy;
 }
 
@@ -161,7 +162,7 @@ void buf_init(struct buf *buf, struct arena *arena, size_t first_cap)
     if (first_cap == 0)
         return;
     first_cap = (first_cap + 15) & ~(size_t)15;
-    buf->ptr = arena_alloc(arena, first_cap);
+    buf->ptr = arena_alloc_bytes(arena, first_cap);
     buf->failed = buf->ptr == NULL;
     buf->cap = buf->failed ? 0 : first_cap;
 }
@@ -195,7 +196,7 @@ static bool grow(struct buf *buf, size_t size)
 
     if (buf->ptr != NULL) {
         struct arena_mark mark = arena_mark(buf->arena);
-        char *more = arena_alloc(buf->arena, cap - buf->cap);
+        char *more = arena_alloc_bytes(buf->arena, cap - buf->cap);
         if (more == NULL)
             return false;
         if (more == buf->ptr + buf->cap) {
@@ -204,7 +205,7 @@ static bool grow(struct buf *buf, size_t size)
         }
         arena_rewind(buf->arena, mark);
     }
-    char *ptr = arena_alloc(buf->arena, cap);
+    char *ptr = arena_alloc_bytes(buf->arena, cap);
     if (ptr == NULL)
         return false;
     if (buf->len > 0)
@@ -214,8 +215,7 @@ static bool grow(struct buf *buf, size_t size)
     return true;
 }
 
-/* The append does not fit as things are: grow, or give up. */
-static void add_slowly(struct buf *buf, const void *bytes, size_t size)
+void buf_add_slowly(struct buf *buf, const void *bytes, size_t size)
 {
     if (buf->failed)
         return;
@@ -234,33 +234,6 @@ static void add_slowly(struct buf *buf, const void *bytes, size_t size)
     assert(size <= buf->cap - buf->len);
     memcpy(buf->ptr + buf->len, bytes, size);
     buf->len += size;
-}
-
-void buf_add(struct buf *buf, const void *bytes, size_t size)
-{
-    assert(buf->len <= buf->cap);
-
-    if (size == 0)
-        return;
-    if (size > buf->cap - buf->len) {
-        add_slowly(buf, bytes, size);
-        return;
-    }
-    memcpy(buf->ptr + buf->len, bytes, size);
-    buf->len += size;
-}
-
-void buf_add_text(struct buf *buf, struct text text)
-{
-    buf_add(buf, text.ptr, text.len);
-}
-
-void buf_add_char(struct buf *buf, char c)
-{
-    if (buf->len < buf->cap)
-        buf->ptr[buf->len++] = c;
-    else
-        add_slowly(buf, &c, 1);
 }
 
 void buf_add_u64(struct buf *buf, uint64_t value)

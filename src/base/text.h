@@ -10,6 +10,7 @@
 #define KOP_BASE_TEXT_H
 
 #include "base/arena.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 
@@ -21,7 +22,15 @@ struct text {
 
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 
-struct text text_of(const char *c_string); /* NULL gives the empty text */
+/* The same of a string whose length is to be found; NULL gives the empty text. */
+struct text text_measured(const char *c_string);
+/* A C string; NULL gives the empty text. What the compiler sees it measures itself. */
+static inline struct text text_of(const char *c_string)
+{
+    if (__builtin_constant_p(c_string != NULL ? __builtin_strlen(c_string) : 0) && c_string != NULL)
+        return (struct text){ c_string, (uint32_t)__builtin_strlen(c_string) };
+    return text_measured(c_string);
+}
 bool text_equal(struct text a, struct text b);
 int text_compare(struct text a, struct text b); /* bytewise, like memcmp; shorter first */
 bool text_starts(struct text whole, struct text prefix);
@@ -48,9 +57,29 @@ struct buf {
 void buf_init(struct buf *buf, struct arena *arena, size_t first_cap);
 /* A buf over `memory`, without an arena: it never grows, and cuts what does not fit. */
 void buf_init_fixed(struct buf *buf, char *memory, size_t size);
-void buf_add(struct buf *buf, const void *bytes, size_t size);
-void buf_add_text(struct buf *buf, struct text text);
-void buf_add_char(struct buf *buf, char c);
+/* An append that does not fit as things are: grow, or give up. */
+void buf_add_slowly(struct buf *buf, const void *bytes, size_t size);
+static inline void buf_add(struct buf *buf, const void *bytes, size_t size)
+{
+    assert(buf->len <= buf->cap);
+    if (size > buf->cap - buf->len) {
+        buf_add_slowly(buf, bytes, size);
+    } else if (size > 0) {
+        memcpy(buf->ptr + buf->len, bytes, size);
+        buf->len += size;
+    }
+}
+static inline void buf_add_text(struct buf *buf, struct text text)
+{
+    buf_add(buf, text.ptr, text.len);
+}
+static inline void buf_add_char(struct buf *buf, char c)
+{
+    if (buf->len < buf->cap)
+        buf->ptr[buf->len++] = c;
+    else
+        buf_add_slowly(buf, &c, 1);
+}
 void buf_add_i64(struct buf *buf, int64_t value);
 void buf_add_u64(struct buf *buf, uint64_t value);
 /* The format of err_set(): %s %.*s %d %u %lld %llu %c %%. */

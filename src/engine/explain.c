@@ -461,7 +461,7 @@ write_item(const struct teller *teller, struct json_writer *writer)
     teller->buf->len = 0;
     explain_item(teller->plan, item, teller->russian, teller->buf);
     json_key(writer, "text");
-    json_text(writer, buf_text(teller->buf));
+    json_words(writer, buf_text(teller->buf));
     json_end_object(writer);
 }
 

@@ -72,6 +72,13 @@ put_amount(struct rendering *r, amount value, int scale)
 
     assert(scale >= 0);
     assert(scale <= 9);
+    if (value == 0) { /* most are */
+        put_bytes(buf, "\"0", 2);
+        if (scale > 0)
+            put_bytes(buf, ".000000000", (size_t)scale + 1);
+        put_bytes(buf, "\"", 1);
+        return;
+    }
     if (value < 0 || buf->cap - buf->len < amount_bytes_max) {
         put_bytes(buf, "\"", 1);
         decimal_format(buf, value, scale);
@@ -145,8 +152,10 @@ put_rule_member(struct rendering *r, int32_t rule)
     }
     put_text(r, plan_rule_code(r->plan, rule));
     if (r->names) {
+        struct json_writer writer;
         PUT(r, ",\"name\":");
-        put_text(r, plan_rule_name(r->plan, rule, r->russian));
+        json_write_init(&writer, r->buf);
+        json_words(&writer, plan_rule_name(r->plan, rule, r->russian));
     }
 }
 

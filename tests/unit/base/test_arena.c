@@ -187,6 +187,9 @@ static void refusals_are_remembered_until_reset(void **state)
     arena_reset(&arena);
     assert_non_null(arena_alloc_array(&arena, 0, 8));
     assert_false(arena.failed);
+    assert_non_null(arena_alloc_bytes(&arena, 0));
+    assert_null(arena_alloc_bytes(&arena, SIZE_MAX));
+    assert_true(arena.failed);
     arena_release(&arena);
 }
 

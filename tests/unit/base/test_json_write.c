@@ -34,7 +34,7 @@ static void writes_compactly(void **state)
     json_end_array(&writer);
     json_key(&writer, "raw");
     json_raw(&writer, TEXT("[1, 2]"));
-    json_key(&writer, "a\"b");
+    json_key_text(&writer, TEXT("a\"b"));
     json_string(&writer, "");
     json_key(&writer, "none");
     json_text(&writer, (struct text){ NULL, 0 });
@@ -54,6 +54,18 @@ static struct text written(struct arena *arena, struct text value)
     buf_init(&buf, arena, 0);
     json_write_init(&writer, &buf);
     json_text(&writer, value);
+    return buf_text(&buf);
+}
+
+/* The same by the way for what is known to be UTF-8. */
+static struct text words_written(struct arena *arena, struct text value)
+{
+    struct json_writer writer;
+    struct buf buf;
+
+    buf_init(&buf, arena, 0);
+    json_write_init(&writer, &buf);
+    json_words(&writer, value);
     return buf_text(&buf);
 }
 
@@ -77,6 +89,16 @@ static void escapes(void **state)
     (void)state;
     for (size_t i = 0; i < KOP_COUNT(row); i++)
         assert_text_is(written(&arena, text_of(row[i].value)), row[i].json);
+    for (size_t i = 0; i < KOP_COUNT(row) && text_is_utf8(text_of(row[i].value)); i++)
+        assert_text_is(words_written(&arena, text_of(row[i].value)), row[i].json);
+    for (int c = 1; c < 0x80; c++) { /* each character in each of eight places */
+        for (size_t at = 0; at < 8; at++) {
+            char eight[9] = "eightbyt";
+            eight[at] = (char)c;
+            assert_text_is(words_written(&arena, text_of(eight)),
+                           text_c_string(&arena, written(&arena, text_of(eight))));
+        }
+    }
     assert_text_is(written(&arena, (struct text){ "a\0b", 3 }), "\"a\\u0000b\"");
     arena_release(&arena);
 }
@@ -104,6 +126,8 @@ static void what_is_written_is_read(void **state)
         assert_true(text_is_utf8(reader.value));
         if (text_is_utf8(buf_text(&value))) {
             whole++;
+            assert_text_is(words_written(&arena, buf_text(&value)),
+                           text_c_string(&arena, written(&arena, buf_text(&value))));
             assert_true(text_equal(reader.value, buf_text(&value)));
         } else {
             broken++;
