@@ -75,6 +75,8 @@ plan_payment(struct step *step, const struct owner *owner, bool is_fact, struct 
             continue;
         enum outcome outcome = ledger_plan_take(owner, redemption->currency, points, step->arena,
                                                 &take, &count);
+        if (outcome == OUTCOME_INTERNAL)
+            return step_no_memory(err);
         if (outcome != OUTCOME_DONE)
             return step_refuse(step, outcome, TEXT("/redeem"));
         assert(record->take_count + count <= owner->lot_count);

@@ -319,7 +319,7 @@ read_returned(void)
             bad("not LINE:QUANTITY", c.word[i]);
         *colon = 0;
         c.deed.returned[c.deed.returned_count++] = (struct returned_line){
-            (uint32_t)atoi(c.word[i]) - 1, number(colon + 1, 3)
+            (uint32_t)number(c.word[i], 0) - 1, number(colon + 1, 3)
         };
     }
 }
@@ -569,10 +569,13 @@ read_row(char *row)
         return;
     snprintf(split, sizeof(split), "%s", row);
     c.words = 0;
-    for (char *at = strtok(split, " "); at; at = strtok(NULL, " ")) {
+    for (char *at = split + strspn(split, " "); *at; at += strspn(at, " ")) {
         if (c.words == words_max)
             bad("too many words", row);
         c.word[c.words++] = at;
+        at += strcspn(at, " ");
+        if (*at)
+            *at++ = 0;
     }
     if (c.words == 0)
         return;
