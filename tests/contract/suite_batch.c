@@ -143,14 +143,19 @@ test_failure_runs_the_batch_alone(void **state)
     crowd.job[1]->fail_after = CODE_RANGE;
     crowd.job[2]->op_id = 100; /* a receipt that is there already: the database refuses it */
     crowd_run(&crowd, store_in(state));
-    assert_int_equal(crowd.job[0]->op.code, OK);
-    assert_int_equal(crowd.job[0]->runs, is_concurrent(state) ? 1 : 2);
-    assert_int_equal(crowd.job[0]->op.batch, 1);
-    assert_int_equal(crowd.job[0]->view.owner.version, 1);
+    /* Lanes may let the other with that number be first. */
+    bool in_order = crowd.job[0]->op.code == OK;
+    struct job *kept = crowd.job[in_order ? 0 : 2], *refused = crowd.job[in_order ? 2 : 0];
+    assert_true(in_order || is_concurrent(state));
+    assert_int_equal(kept->op.code, OK);
+    assert_true(kept->runs >= (is_concurrent(state) ? 1 : 2));
+    assert_int_equal(kept->op.batch, 1);
+    assert_int_equal(refused->op.code, CODE_CONFLICT);
     assert_int_equal(crowd.job[1]->op.code, CODE_RANGE);
-    assert_int_equal(crowd.job[2]->op.code, CODE_CONFLICT);
     assert_int_equal(crowd.job[3]->op.code, OK);
-    assert_int_equal(crowd.job[3]->view.owner.version, 2);
+    uint64_t first = kept->view.owner.version, last = crowd.job[3]->view.owner.version;
+    assert_int_equal(first + last, 3); /* one after the other */
+    assert_true(is_concurrent(state) || first == 1);
     crowd_free(&crowd);
     assert_int_equal(points_of(store_in(state), 7), 2);
     store_read_stats(store_in(state), &stats);
