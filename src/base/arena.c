@@ -5,7 +5,8 @@
  * Must not:  call malloc, or give a block back before it must.
  * Invariant: every block's room is a multiple of 16: a size that fits also fits when rounded up.
  *            The same allocations after a reset find the same blocks.
- * Cost:      an allocation is one comparison and, but for bytes, a memset; a new block walks the free ones.
+ * Cost:      an allocation is one comparison and, but for bytes, a memset; a new block walks the
+ *            free ones.
  * Tests:     tests/unit/base/test_arena.c
  */
 #include "base/arena.h"
