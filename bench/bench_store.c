@@ -290,22 +290,23 @@ print_results(struct client *client, double took, double cpu, const char *path)
 
     store_read_stats(client->store, &stats);
     qsort(client->latency, count, sizeof *client->latency, compare);
-    printf("store_purchases %.0f 1/s\n", (double)client->done / took);
-    printf("store_batch_mean %.1f operations\n", (double)stats.operations / (double)stats.batches);
-    printf("store_latency_p50 %.2f ms\n", client->latency[count / 2] * 1e3);
-    printf("store_latency_p99 %.2f ms\n", client->latency[count * 99 / 100] * 1e3);
-    printf("store_latency_max %.2f ms\n", client->latency[count - 1] * 1e3);
-    printf("store_commit_mean %.2f ms\n",
+    printf("store.purchases %.0f 1/s -\n", (double)client->done / took);
+    printf("store.batch_mean %.1f operations -\n",
+           (double)stats.operations / (double)stats.batches);
+    printf("store.latency_p50 %.2f ms -\n", client->latency[count / 2] * 1e3);
+    printf("store.latency_p99 %.2f ms -\n", client->latency[count * 99 / 100] * 1e3);
+    printf("store.latency_max %.2f ms -\n", client->latency[count - 1] * 1e3);
+    printf("store.commit_mean %.2f ms -\n",
            (double)stats.commit_us_sum / (double)stats.batches / 1e3);
-    printf("store_commit_max %.2f ms\n", (double)stats.commit_us_max / 1e3);
-    printf("store_cpu_per_purchase %.1f us\n", cpu / (double)client->done * 1e6);
-    printf("store_gate_closings %llu times\n", (unsigned long long)stats.gate_closings);
-    char wal[128];
+    printf("store.commit_max %.2f ms -\n", (double)stats.commit_us_max / 1e3);
+    printf("store.cpu_per_purchase %.1f us -\n", cpu / (double)client->done * 1e6);
+    printf("store.gate_closings %llu times -\n", (unsigned long long)stats.gate_closings);
+    char wal[600];
     snprintf(wal, sizeof wal, "%s-wal", path);
     if (stat(wal, &file) == 0)
-        printf("store_log_file %.0f MiB\n", (double)file.st_size / (1 << 20));
+        printf("store.log_file %.0f MiB -\n", (double)file.st_size / (1 << 20));
     if (stat(path, &file) == 0)
-        printf("store_file %.0f MiB\n", (double)file.st_size / (1 << 20));
+        printf("store.file %.0f MiB -\n", (double)file.st_size / (1 << 20));
 }
 
 static double
@@ -320,7 +321,7 @@ cpu_seconds(void)
 int
 main(int argc, char **argv)
 {
-    char folder[] = "/tmp/kopilka-bench-XXXXXX", path[64];
+    char folder[512], path[sizeof folder + 16]; /* beside the program: on a disk, not in memory */
     struct client client = { .members = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000,
                              .random = 42,
                              .latency_cap = 4000000 };
@@ -331,6 +332,7 @@ main(int argc, char **argv)
         options.wal_cap_bytes = strtoull(argv[4], NULL, 10) << 20;
     struct err err;
 
+    snprintf(folder, sizeof folder, "%s-XXXXXX", argv[0]);
     if (waiting > waiting_max || mkdtemp(folder) == NULL)
         return 1;
     snprintf(path, sizeof path, "%s/book.db", folder);
@@ -353,7 +355,7 @@ main(int argc, char **argv)
         arena_release(&purchase[i].arena);
     free(purchase);
     free(client.latency);
-    char end[3][80];
+    char end[3][sizeof path + 8];
     snprintf(end[0], sizeof end[0], "%s", path);
     snprintf(end[1], sizeof end[1], "%s-wal", path);
     snprintf(end[2], sizeof end[2], "%s-shm", path);
