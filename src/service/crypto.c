@@ -20,7 +20,11 @@ enum { hmac_block_bytes = 64 };
 void
 sha256(const void *bytes, size_t size, unsigned char out[sha256_bytes])
 {
-    SHA256(bytes, size, out);
+    SHA256_CTX context; /* SHA256() looks its algorithm up by name each time */
+
+    SHA256_Init(&context);
+    SHA256_Update(&context, bytes, size);
+    SHA256_Final(out, &context);
 }
 
 void

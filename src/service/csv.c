@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
+enum { block_bytes = 64 * 1024 };
+
 struct field {
     uint32_t from, len; /* into `cooked` */
 };
@@ -22,7 +24,8 @@ struct csv {
     uint64_t total, row;
     char delimiter;
     char *raw, *cooked, *header;
-    uint32_t raw_len, cooked_len;
+    char *block; /* what was read of the file and not yet taken */
+    uint32_t raw_len, cooked_len, block_at, block_len;
     struct field field[csv_columns_max], column[csv_columns_max];
     uint32_t field_count, column_count;
     const char *problem;
@@ -45,64 +48,92 @@ static const uint16_t cp1251[128] = {
 };
 
 static bool
-is_delimiter(const struct csv *csv, int c)
+is_delimiter(const struct csv *csv, char c)
 {
     if (csv->delimiter)
         return c == csv->delimiter;
     return c == ',' || c == ';' || c == '\t'; /* the header: not known yet */
 }
 
-/* The file ended, or cannot be read on: then the row at hand is not to be trusted. */
-static void
-look_at_end(struct csv *csv)
+/* Bytes to read in `block`; false: the file has ended, or cannot be read on. */
+static bool
+fill_block(struct csv *csv)
 {
     int failure = Z_OK;
 
+    if (csv->block_at < csv->block_len)
+        return true;
+    int got = gzread(csv->file, csv->block, block_bytes);
+    csv->block_at = 0;
+    csv->block_len = got > 0 ? (uint32_t)got : 0;
+    if (got > 0)
+        return true;
     gzerror(csv->file, &failure);
-    if (failure != Z_OK)
+    if (failure != Z_OK) /* then the row at hand is not to be trusted */
         csv->problem = "the file is damaged or cut short here";
     csv->at_end = true;
+    return false;
 }
 
-/* Does what was read so far, exactly `size` bytes (0: or more), begin with UTF-8's byte order
- * mark? */
-static bool
-has_bom(const struct csv *csv, uint32_t size)
-{
-    return csv->raw_len >= 3 && (!size || csv->raw_len == size) &&
-           memcmp(csv->raw, "\xEF\xBB\xBF", 3) == 0;
-}
+/* Where a row stands with its quotes, while it is read. */
+struct quoting {
+    bool quoted, closed; /* inside a quoted field; just after one */
+    bool starts;         /* a field begins here */
+};
 
 /*
- * Read one physical row into `raw`; line ends inside quotes belong to it. A quote opens a quoted
- * field only as the field's first character, so that `24" screen` is what it says. false at the
- * end.
+ * Follow the quotes of a piece without line ends. A quote opens a quoted field only as the field's
+ * first character, so that `24" screen` is what it says.
  */
+static void
+follow_quotes(const struct csv *csv, struct quoting *quoting, const char *piece, size_t size)
+{
+    if (size > 0 && !quoting->quoted && memchr(piece, '"', size) == NULL) {
+        *quoting = (struct quoting){ .starts = is_delimiter(csv, piece[size - 1]) };
+        return;
+    }
+    for (size_t i = 0; i < size; i++) {
+        bool turns = piece[i] == '"' && (quoting->quoted || quoting->closed || quoting->starts);
+        quoting->closed = turns && quoting->quoted; /* one more right after it: one in the field */
+        quoting->quoted ^= turns;
+        quoting->starts = !quoting->quoted && is_delimiter(csv, piece[i]);
+    }
+}
+
+static void
+add_raw(struct csv *csv, const char *piece, size_t size)
+{
+    if (size > csv_row_bytes_max - csv->raw_len) {
+        size = csv_row_bytes_max - csv->raw_len;
+        csv->problem = "the row is longer than 1 MiB";
+    }
+    memcpy(csv->raw + csv->raw_len, piece, size);
+    csv->raw_len += (uint32_t)size;
+}
+
+/* Read one physical row into `raw`; line ends inside quotes belong to it. false at the end. */
 static bool
 read_raw(struct csv *csv)
 {
-    bool quoted = false, closed = false, starts = true, any = false;
-    int c;
+    struct quoting quoting = { .starts = true };
+    bool any = false, ended = false;
 
     csv->raw_len = 0;
-    while ((c = gzgetc(csv->file)) != -1) {
+    while (!ended && fill_block(csv)) {
+        const char *piece = csv->block + csv->block_at;
+        size_t left = csv->block_len - csv->block_at;
+        const char *end = memchr(piece, '\n', left);
+        size_t size = end ? (size_t)(end - piece) : left;
         any = true;
-        if (c == '\n' && !quoted)
-            break;
-        bool turns = c == '"' && (quoted || closed || starts);
-        closed = turns && quoted; /* a second quote right after it stands for one in the field */
-        quoted ^= turns;
-        if (csv->raw_len == csv_row_bytes_max) {
-            csv->problem = "the row is longer than 1 MiB";
-            continue;
-        }
-        csv->raw[csv->raw_len++] = (char)c;
-        starts = !quoted && (is_delimiter(csv, c) || (!csv->delimiter && has_bom(csv, 3)));
+        follow_quotes(csv, &quoting, piece, size);
+        add_raw(csv, piece, size);
+        csv->block_at += (uint32_t)(size + (end != NULL));
+        ended = end && !quoting.quoted;
+        if (end && !ended)
+            add_raw(csv, "\n", 1);
     }
-    if (quoted)
+    if (quoting.quoted)
         csv->problem = "a quote is not closed";
-    if (c == -1)
-        look_at_end(csv);
     if (csv->raw_len && csv->raw[csv->raw_len - 1] == '\r')
         csv->raw_len--;
     return any || csv->problem;
@@ -148,35 +179,50 @@ decode_raw(struct csv *csv)
         decode_cp1251(csv);
 }
 
+/* A quoted field from the quote at `at`, unquoted to `out`; where it ends. */
+static uint32_t
+take_quoted(const char *raw, uint32_t len, uint32_t at, char **out)
+{
+    for (at++; at < len; at++) {
+        if (raw[at] == '"') {
+            if (at + 1 == len || raw[at + 1] != '"')
+                return at + 1;
+            at++;
+        }
+        *(*out)++ = raw[at];
+    }
+    return at;
+}
+
 /* Split `raw` into fields, unquoted into `cooked`. */
 static void
 split_raw(struct csv *csv)
 {
-    uint32_t at = 0;
+    const char *raw = csv->raw;
+    uint32_t at = 0, len = csv->raw_len;
+    char *out = csv->cooked;
 
-    csv->field_count = csv->cooked_len = 0;
+    csv->field_count = 0;
     do {
         if (csv->field_count == csv_columns_max) {
             csv->problem = "more columns than 64";
             return;
         }
         struct field *field = &csv->field[csv->field_count++];
-        field->from = csv->cooked_len;
-        if (at < csv->raw_len && csv->raw[at] == '"') {
-            for (at++; at < csv->raw_len; at++) {
-                if (csv->raw[at] == '"' && !(at + 1 < csv->raw_len && csv->raw[++at] == '"'))
-                    break;
-                csv->cooked[csv->cooked_len++] = csv->raw[at];
-            }
-            if (at < csv->raw_len && csv->raw[at] == '"')
-                at++; /* the closing quote ended the row */
-            if (at < csv->raw_len && csv->raw[at] != csv->delimiter)
+        field->from = (uint32_t)(out - csv->cooked);
+        if (at < len && raw[at] == '"') {
+            at = take_quoted(raw, len, at, &out);
+            if (at < len && raw[at] != csv->delimiter)
                 csv->problem = "text after a closing quote";
         }
-        for (; at < csv->raw_len && csv->raw[at] != csv->delimiter; at++)
-            csv->cooked[csv->cooked_len++] = csv->raw[at];
-        field->len = csv->cooked_len - field->from;
-    } while (at++ < csv->raw_len);
+        const char *end = at < len ? memchr(raw + at, csv->delimiter, len - at) : NULL;
+        uint32_t size = (end ? (uint32_t)(end - raw) : len) - at;
+        memcpy(out, raw + at, size);
+        out += size;
+        at += size;
+        field->len = (uint32_t)(out - csv->cooked) - field->from;
+    } while (at++ < len);
+    csv->cooked_len = (uint32_t)(out - csv->cooked);
 }
 
 static char
@@ -201,20 +247,25 @@ guess_delimiter(const struct csv *csv)
     return chosen;
 }
 
+/* UTF-8's byte order mark, before anything is read. */
+static void
+skip_mark(struct csv *csv)
+{
+    csv->is_utf8 = fill_block(csv) && csv->block_len >= 3 &&
+                   memcmp(csv->block, "\xEF\xBB\xBF", 3) == 0;
+    csv->block_at = csv->is_utf8 ? 3 : 0;
+}
+
 static enum code
 read_header(struct csv *csv, const char *path, struct err *err)
 {
+    skip_mark(csv);
     if (!read_raw(csv) || csv->problem)
         return err_set(err, CODE_SYNTAX, "'%s' has no header%s%s", path, csv->problem ? ": " : "",
                        csv_problem(csv));
     if (csv->raw_len >= 2 &&
         (memcmp(csv->raw, "\xFF\xFE", 2) == 0 || memcmp(csv->raw, "\xFE\xFF", 2) == 0))
         return err_set(err, CODE_SYNTAX, "'%s' is UTF-16: save it as UTF-8 or Windows-1251", path);
-    if (has_bom(csv, 0)) {
-        memmove(csv->raw, csv->raw + 3, csv->raw_len - 3);
-        csv->raw_len -= 3;
-        csv->is_utf8 = true;
-    }
     decode_raw(csv);
     csv->delimiter = guess_delimiter(csv);
     if (!csv->problem)
@@ -250,7 +301,8 @@ csv_open(const char *path, struct csv **csv, struct err *err)
     made->raw = malloc(csv_row_bytes_max + 3);
     made->cooked = malloc(3 * (size_t)csv_row_bytes_max + 3);
     made->file = gzopen(path, "rb");
-    if (!made->raw || !made->cooked || !made->file || stat(path, &stat_buf) != 0) {
+    made->block = malloc(block_bytes);
+    if (!made->raw || !made->cooked || !made->block || !made->file || stat(path, &stat_buf) != 0) {
         enum code rc = err_set(err, CODE_IO, "cannot read '%s': %s", path, strerror(errno));
         csv_close(made);
         return rc;
@@ -275,6 +327,7 @@ csv_close(struct csv *csv)
         gzclose(csv->file);
     free(csv->raw);
     free(csv->cooked);
+    free(csv->block);
     free(csv->header);
     free(csv);
 }
