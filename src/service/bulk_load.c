@@ -601,6 +601,8 @@ bulk_load_finish(struct bulk_load *load, struct bulk_result *result, struct err 
     if (!rc)
         rc = write_keys(load, &load->claims, rows, err);
     free(rows);
+    if (rc == CODE_CONFLICT) /* cards without members were there before */
+        return err_wrap(err, "a card, telephone or e-mail of the table is in the book already");
     if (rc)
         return rc;
     load->bulk = NULL;
