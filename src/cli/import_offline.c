@@ -70,10 +70,11 @@ load_all(struct offline *offline, const struct book *book, struct bulk_result *r
 
     enum code rc = bulk_load_open(&options, &load, err);
     if (rc)
-        return rc == CODE_BUSY       ? err_wrap(err, "another program has the book open")
-               : rc == CODE_CONFLICT ? err_set(err, CODE_CONFLICT,
-                                               "the book has members already: leave --offline out")
-                                     : rc;
+        return rc == CODE_BUSY ? err_wrap(err, "another program has the book open")
+               : rc == CODE_CONFLICT
+                   ? err_set(err, CODE_CONFLICT,
+                             "the book has members or cards already: leave --offline out")
+                   : rc;
     rc = bulk_import_run(load, show_progress, offline, err);
     if (!rc)
         rc = bulk_load_finish(load, result, err);

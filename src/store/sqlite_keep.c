@@ -170,7 +170,22 @@ sqlite_backup_end(struct backup *backup, bool keep, struct err *err)
 
 /* ---- bulk loading ---- */
 
-/* Is there no owner yet? */
+/* Is there no key yet? Cards may be there before any member is. */
+static enum code
+has_no_key(struct sqlite *sqlite, bool *empty, struct err *err)
+{
+    static const char sql[] = "SELECT 1 FROM directory LIMIT 1";
+    sqlite3_stmt *statement = NULL;
+
+    int rc = sqlite3_prepare_v2(sqlite->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    *empty = rc == SQLITE_DONE;
+    sqlite3_finalize(statement);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? OK : sqlite_fail(sqlite, rc, sql, err);
+}
+
+/* Is there no owner yet, and no key? */
 static enum code
 is_empty(struct sqlite *sqlite, bool *empty, struct err *err)
 {
@@ -183,7 +198,7 @@ is_empty(struct sqlite *sqlite, bool *empty, struct err *err)
     enum code rc = backend_run_one(&sqlite->backend, TABLE_owner, VERB_DUE, param, &arena, &query,
                                    err);
     *empty = rc == OK && query.row_count == 0;
-    return rc;
+    return *empty ? has_no_key(sqlite, empty, err) : rc;
 }
 
 /* The row of meta that tells the next one to open the file that the load was cut short. */
