@@ -336,6 +336,54 @@ test_key_that_moves(void **state)
     pair_close(&pair);
 }
 
+/* Enrol a new owner; while it is looking, its other copy is served by the other server. */
+static enum code
+overtaken_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct pair *pair = (struct pair *)(void *)(uintptr_t)job->points;
+    struct directory_row row = key_row("telephone", job->owner_id, job->owner_id, KEY_ACTIVE), now;
+    struct needs needs = { .owner_id = job->owner_id };
+
+    enum code rc = store_load(tx, &needs, job->op.arena, &job->view, err);
+    if (rc)
+        return rc;
+    if (pair != NULL) { /* the other copy */
+        struct job *copy = job_new(ACCESS_WRITE, overtaken_body);
+        copy->owner_id = job->owner_id + 1;
+        copy->op_id = job->op_id + 1;
+        job_claim(copy, job->claim);
+        assert_int_equal(job_do(pair->store[1], copy), OK);
+        assert_false(copy->op.repeat);
+        job_free(copy);
+    }
+    rc = store_find(tx, key_text(&row), &now, &job->refuse, err);
+    if (rc || job->refuse)
+        return rc;
+    rc = store_put_directory(tx, &row, err);
+    return rc ? rc : kit_write(tx, job, err);
+}
+
+/* The telephone is taken, by itself: that is no refusal. */
+static void
+test_overtaken_by_itself(void **state)
+{
+    struct pair pair = pair_open();
+    struct job *job = job_new(ACCESS_WRITE, overtaken_body);
+    (void)state;
+
+    job->owner_id = 20;
+    job->op_id = 100;
+    job->points = (amount)(uintptr_t)&pair;
+    job_claim(job, "the same enrolment");
+    assert_int_equal(job_do(pair.store[0], job), OK);
+    assert_true(job->op.repeat);
+    assert_int_equal(job->op.existing_op, 101);
+    job_free(job);
+    assert_int_equal(points_of(pair.store[0], 20), -1);
+    assert_int_equal(points_of(pair.store[0], 21), 0);
+    pair_close(&pair);
+}
+
 /* ---- rows of all servers ---- */
 
 static enum code
@@ -835,6 +883,7 @@ main(void)
         cmocka_unit_test(test_no_lost_update),
         cmocka_unit_test(test_one_telephone),
         cmocka_unit_test(test_key_that_moves),
+        cmocka_unit_test(test_overtaken_by_itself),
         cmocka_unit_test(test_config_is_not_lost),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_two_round_trips),

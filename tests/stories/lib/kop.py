@@ -59,11 +59,14 @@ class Server:
         atexit.register(self.end)
         self.start()
 
+    def words(self):
+        return ("serve", "--db", self.db, "--port", "0", *self.options)
+
     def launch(self, env=None):
         """Start it; tell whether it listens. What it says as an error is in DB.errors."""
         with open(self.db + ".errors", "ab") as errors:
             self.process = subprocess.Popen(
-                [KOPILKA, "serve", "--db", self.db, "--port", "0", *self.options], cwd=ROOT,
+                [KOPILKA, *self.words()], cwd=ROOT,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
                 env=dict(os.environ, **(env or self.env or {})))
         line = self.process.stdout.readline()
