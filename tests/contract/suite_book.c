@@ -128,6 +128,18 @@ stale_body(struct tx *tx, struct job *job, struct err *err)
     return kit_write(tx, job, err);
 }
 
+static enum code
+one_movement_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct movement *movement;
+    uint32_t count;
+
+    enum code rc = store_list_movements(tx, 7, 0, 10, job->op.arena, &movement, &count, err);
+    if (rc == OK)
+        assert_int_equal(count, 1);
+    return rc;
+}
+
 static void
 test_stale_version(void **state)
 {
@@ -140,6 +152,9 @@ test_stale_version(void **state)
     assert_int_equal(job_do(store, job), CODE_CONFLICT);
     job_free(job);
     assert_int_equal(points_of(store, 7), 50);
+    job = job_new(ACCESS_READ, one_movement_body); /* nor is anything else of it there */
+    assert_int_equal(job_do(store, job), OK);
+    job_free(job);
 }
 
 /* ---- lots, counters, records ---- */
