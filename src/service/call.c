@@ -5,7 +5,7 @@
  *            rendering.
  * Must not:  know what a use case does.
  * Invariant: call->done comes exactly once for every service_call(); a refusal wrote nothing.
- * Tests:     tests/stories/, tests/sim/
+ * Tests:     tests/unit/service/test_call.c, tests/stories/, tests/sim/
  */
 #include "service/internal.h"
 
@@ -147,32 +147,50 @@ directory_key_of(struct work *work, enum key_kind kind, struct text value)
     return text_copy(work->call->arena, (struct text){ (char *)hash, directory_key_bytes });
 }
 
-struct text
-telephone_normal(struct text written, struct arena *arena)
+/* Digits of a telephone behind `digits[0]`; -1: something else stands there as well. */
+static int
+telephone_digits(struct text written, char *digits)
 {
-    char *digits = arena_array(arena, char, (size_t)written.len + 2);
-    uint32_t count = 0;
+    int count = 0;
 
-    if (!digits)
-        return (struct text){ 0 };
     for (uint32_t i = 0; i < written.len; i++) {
         char c = written.ptr[i];
         if (c >= '0' && c <= '9')
             digits[1 + count++] = c;
-        else if (c != '+' && c != ' ' && c != '-' && c != '(' && c != ')')
-            return (struct text){ 0 };
+        else if (!(c == '+' && i == 0) && c != ' ' && c != '-' && c != '(' && c != ')' && c != '.')
+            return -1;
     }
-    bool international = written.len > 0 && written.ptr[0] == '+';
-    if (!international && count == 10) { /* Russian, without its country */
-        memmove(digits + 2, digits + 1, count++);
-        digits[1] = '7';
-    } else if (!international && count == 11 && digits[1] == '8') {
-        digits[1] = '7';
+    return count;
+}
+
+struct text
+telephone_normal(struct text written, struct arena *arena)
+{
+    char *digits = arena_array(arena, char, (size_t)written.len + 2);
+    int count = digits ? telephone_digits(written, digits) : -1;
+
+    if (count < 8)
+        return (struct text){ 0 };
+    if (written.ptr[0] != '+') {
+        if (count == 10) { /* Russian, without its country */
+            memmove(digits + 2, digits + 1, (size_t)count++);
+            digits[1] = '7';
+        } else if (count == 11 && digits[1] == '8') {
+            digits[1] = '7';
+        } else if (digits[1] == '8') { /* 8 10: from Russia abroad */
+            if (count < 11 || digits[2] != '1' || digits[3] != '0')
+                return (struct text){ 0 };
+            count -= 3;
+            memmove(digits + 1, digits + 4, (size_t)count);
+        }
     }
+    bool is_russian = digits[1] == '7';
     if (count < 8 || count > 15 || digits[1] == '0')
         return (struct text){ 0 };
+    if (is_russian && (count != 11 || digits[2] < '3')) /* no area begins with 0, 1 or 2 */
+        return (struct text){ 0 };
     digits[0] = '+';
-    return (struct text){ digits, count + 1 };
+    return (struct text){ digits, (uint32_t)count + 1 };
 }
 
 static void
