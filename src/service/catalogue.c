@@ -82,10 +82,9 @@ programme_newest(const struct programme_entry *programme)
 const struct key_entry *
 catalogue_key(const struct catalogue *catalogue, struct text key_id)
 {
-    for (uint32_t i = 0; i < catalogue->key_count; i++)
-        if (text_equal(catalogue->key[i].key_id, key_id))
-            return &catalogue->key[i];
-    return NULL;
+    uint32_t i;
+
+    return map_get(&catalogue->key_by_id, key_id, &i) ? &catalogue->key[i] : NULL;
 }
 
 enum code
@@ -179,9 +178,11 @@ load_keys(struct tx *tx, struct catalogue *catalogue, struct err *err)
         (void)scopes_read(cell[3].text, &key->scopes); /* an unknown word allows nothing */
         key->outlet = cell[4].text;
         key->till = cell[5].text;
-        catalogue->key_count++;
+        (void)map_put(&catalogue->key_by_id, key->key_id, catalogue->key_count++);
     }
     catalogue->key = keys;
+    if (catalogue->arena.failed)
+        return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
     return OK;
 }
 
@@ -308,6 +309,7 @@ catalogue_reload(struct service *service, struct err *err)
     if (!catalogue)
         return err_set(err, CODE_NO_MEMORY, "no memory for the catalogue");
     arena_init(&catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
+    map_init(&catalogue->key_by_id, &catalogue->arena);
     arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
     op.arena = &arena;
     enum code rc = store_run(service->store, &op, err);

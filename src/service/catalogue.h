@@ -11,6 +11,7 @@
 #ifndef KOP_SERVICE_CATALOGUE_H
 #define KOP_SERVICE_CATALOGUE_H
 
+#include "base/map.h"
 #include "engine/engine.h"
 #include "service/crypto.h"
 
@@ -46,6 +47,7 @@ struct catalogue {
     const struct tenant_entry *tenant;
     const struct programme_entry *programme;
     const struct key_entry *key;
+    struct map key_by_id;          /* its place in `key`: a chain has thousands of tills */
     struct arena arena;            /* that all of it lies in */
     const struct catalogue *older; /* kept for operations in flight */
 };
