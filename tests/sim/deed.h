@@ -159,6 +159,8 @@ int some_member(struct sim *sim);
 
 /* ---- promises about returns (promises.c) ---- */
 
+/* A return of a random part of what is left of a receipt. */
+void return_part(struct sim *sim, int receipt, struct deed *deed);
 void promise_full_return(struct sim *sim);
 void promise_twins(struct sim *sim);
 /* After a return under requote: nothing gained against the goods kept. */

@@ -43,6 +43,21 @@ static bool is_brand_x(AT)
     return is(the(look, line)->brand, "x");
 }
 
+/* Lines of which something is kept. */
+static int line_count(LOOK)
+{
+    int count = 0;
+
+    for (int i = 0; i < look->event->line_count; i++)
+        count += look->event->line[i].quantity > 0;
+    return count;
+}
+
+static bool odd_lines(LOOK)
+{
+    return line_count(look) % 2 == 1;
+}
+
 static int local(const struct m_look *look, char what)
 {
     int64_t at = look->event->occurred_at, day;
@@ -125,7 +140,8 @@ static bool is_express(AT)
 static const struct m_node market_pile = GROUP("pile", M_MULTIPLY, 0, R(1), R(3));
 static const struct m_node market_line = GROUP("", M_MAX, 0, R(0), R(2), &market_pile);
 static const struct m_node market_receipt = GROUP("", M_SUM, 0, R(4), R(5));
-static const struct m_node market_earn = GROUP("", M_SUM, 0, R(6), R(7), R(8), R(9));
+static const struct m_node market_earn =
+    GROUP("", M_SUM, 0, R(6), R(7), R(8), R(9), R(10));
 
 /* 2026-02-01 and 2026-09-01, Moscow's midnights. */
 #define FEBRUARY INT64_C(1769893200000)
@@ -149,7 +165,7 @@ static const struct m_programme market = {
     .ladder_count = 1,
     .ladder = { { .code = "level", .counter = 0, .level_count = 3, .level = { "1", "2", "3" },
                   .from = { 0, 3000000, 9000000 } } },
-    .rule_count = 10,
+    .rule_count = 11,
     .rule = {
         { .code = "autumn", .scope = M_LINE, .priority = 5, .valid_from = FEBRUARY,
           .valid_until = SEPTEMBER, .lines = market_toys, .kind = M_PERCENT,
@@ -172,6 +188,7 @@ static const struct m_programme market = {
           .value = 5000 },
         { .code = "express", .scope = M_EARN, .when = market_200, .lines = is_express,
           .kind = M_PER_AMOUNT, .value = 5000, .points = 150, .of = M_OF_NET },
+        { .code = "odd", .scope = M_EARN, .when = odd_lines, .kind = M_FIXED, .value = 2500 },
     },
     .line_tree = &market_line,
     .receipt_tree = &market_receipt,
@@ -324,11 +341,7 @@ static bool air_elite(LOOK)
 }
 static bool air_three_lines(LOOK)
 {
-    int count = 0;
-
-    for (int i = 0; i < look->event->line_count; i++)
-        count += look->event->line[i].quantity > 0;
-    return count >= 3;
+    return line_count(look) >= 3;
 }
 static bool air_over_100(AT)
 {
@@ -480,7 +493,8 @@ static const struct m_node club_line = GROUP("", M_MULTIPLY, 0, R(0), R(1), R(2)
 static const struct m_node club_receipt = GROUP("", M_MULTIPLY, 0, R(3), R(4), R(5));
 static const struct m_node club_other = GROUP("other", M_SUM, 0, R(7), R(8));
 static const struct m_node club_stars = GROUP("stars", M_MAX, 0, R(6), &club_other);
-static const struct m_node club_earn = GROUP("", M_SUM, 0, &club_stars, R(9), R(10));
+static const struct m_node club_earn =
+    GROUP("", M_SUM, 0, &club_stars, R(9), R(10), R(11));
 
 static const struct m_programme club = {
     .id = "club",
@@ -506,7 +520,7 @@ static const struct m_programme club = {
     .ladder_count = 1,
     .ladder = { { .code = "rank", .counter = 2, .downgrade = true, .level_count = 3,
                   .level = { "r1", "r2", "r3" }, .from = { 100000, 1000000, 6000000 } } },
-    .rule_count = 11,
+    .rule_count = 12,
     .rule = {
         { .code = "hot", .scope = M_LINE, .priority = 9, .lines = is_hot, .kind = M_PERCENT,
           .value = PERCENT(10, 0), .per = M_PER_PIECE },
@@ -532,6 +546,7 @@ static const struct m_programme club = {
           .currency = 1, .of = M_OF_GROSS },
         { .code = "certificate", .scope = M_EARN, .when = club_certificate, .kind = M_FIXED,
           .value = 500, .currency = 1 },
+        { .code = "odd", .scope = M_EARN, .when = odd_lines, .kind = M_FIXED, .value = 1500 },
     },
     .line_tree = &club_line,
     .receipt_tree = &club_receipt,

@@ -96,7 +96,7 @@ void promise_no_gain(struct sim *sim, int number)
 /* ---- a full return restores ---- */
 
 /* A random part of what is left of a receipt. */
-static void part_of(struct sim *sim, int number, struct deed *deed)
+void return_part(struct sim *sim, int number, struct deed *deed)
 {
     const struct m_receipt *receipt = &sim->model.receipt[number];
     bool any = false;
@@ -167,10 +167,10 @@ void promise_full_return(struct sim *sim)
         return;
     }
     for (int parts = (int)chance(sim, 4); parts > 0 && !sim->failed; parts--) {
-        part_of(sim, sold, &deed);
+        return_part(sim, sold, &deed);
         deliver(sim, &deed);
     }
-    part_of(sim, sold, &deed);
+    return_part(sim, sold, &deed);
     deed.whole = true;
     if (!all_returned(&sim->model.receipt[sold]))
         deliver(sim, &deed);
@@ -230,13 +230,13 @@ void promise_twins(struct sim *sim)
     if (sim->model.receipt_count != first + 2 || sim->failed)
         return;
     for (int parts = 1 + (int)chance(sim, 4); parts > 0 && !sim->failed; parts--) {
-        part_of(sim, first, &deed);
+        return_part(sim, first, &deed);
         if (deed.whole)
             continue;
         deliver(sim, &deed);
     }
     memcpy(back, sim->model.receipt[first].quantity, sizeof(back));
-    part_of(sim, first + 1, &deed);
+    return_part(sim, first + 1, &deed);
     memcpy(deed.quantity, back, sizeof(back));
     deed.whole = false;
     if (sim->failed || !sim->model.receipt[first].any_return)

@@ -85,6 +85,7 @@ static void act_commit_quoted(struct sim *sim)
 }
 
 static void act_capture(struct sim *sim);
+static void act_cancel(struct sim *sim);
 
 static void act_reserve(struct sim *sim)
 {
@@ -96,6 +97,55 @@ static void act_reserve(struct sim *sim)
         sim->now += chance(sim, 4 * 60000);
         act_capture(sim);
     }
+}
+
+/* The lot of a member that dies next within a few days; -1: none. */
+static int dying_lot(const struct sim *sim, int member)
+{
+    const struct m_member *who = &sim->model.member[member];
+    int64_t best = sim->now + 5 * M_DAY;
+    int found = -1;
+
+    for (int i = 0; i < who->lot_count; i++)
+        if (who->lot[i].left > who->lot[i].held && !who->lot[i].pending &&
+            who->lot[i].expires_at > sim->now && who->lot[i].expires_at < best) {
+            best = who->lot[i].expires_at;
+            found = i;
+        }
+    return found;
+}
+
+/* Points are reserved minutes before they die, and the reserve outlives them. */
+static void act_brink(struct sim *sim)
+{
+    int member = some_member(sim), lot = dying_lot(sim, member);
+    struct deed deed;
+    int64_t end;
+
+    if (lot < 0)
+        return;
+    end = sim->model.member[member].lot[lot].expires_at;
+    if (end - 120000 > sim->now)
+        sim->now = end - 1 - chance(sim, 120000);
+    invent_purchase(sim, DEED_RESERVE, &deed);
+    deed.member = member;
+    deed.naming = BY_CARD;
+    deed.event.occurred_at = sim->now;
+    deed.event.confirmed = true;
+    deed.event.payment_count = 0;
+    deed.event.redeem_count = 1;
+    deed.event.redeem[0] = (struct m_redeem){
+        .currency = sim->model.member[member].lot[lot].currency,
+        .max = true,
+    };
+    send(sim, &deed);
+    sim->now = end + (chance_percent(sim, 50) ? 0 : chance(sim, 60000));
+    deliver_balance(sim, member);
+    if (chance_percent(sim, 60))
+        act_capture(sim);
+    else if (chance_percent(sim, 50))
+        act_cancel(sim);
+    deliver_balance(sim, member);
 }
 
 static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
@@ -173,6 +223,71 @@ static void act_other(struct sim *sim)
     }
 }
 
+/* A basket of several lines, one of them cheap, that may just meet a threshold. */
+static void buy_for_return(struct sim *sim, int member)
+{
+    struct deed deed;
+
+    do
+        invent_purchase(sim, DEED_COMMIT, &deed);
+    while (deed.event.line_count < 3);
+    deed.member = member;
+    deed.naming = BY_MEMBER;
+    deed.event.occurred_at = sim->now;
+    deed.event.redeem_count = deed.event.payment_count = 0;
+    if (chance_percent(sim, 60))
+        deed.event.code = "MAY";
+    for (int i = 1; i < deed.event.line_count; i++)
+        deed.event.line[i].service = false;
+    deed.event.line[0].price /= 20;
+    deed.event.line[0].has_gross = false;
+    deed.event.line[0].minimum_price = 0;
+    m_normalise(sim->programme, &deed.event);
+    send(sim, &deed);
+}
+
+/* A whole line of a receipt that is not back yet, or any part. */
+static void return_line(struct sim *sim, int number, struct deed *deed)
+{
+    const struct m_receipt *receipt = &sim->model.receipt[number];
+    int line = (int)chance(sim, receipt->event.line_count);
+
+    return_part(sim, number, deed);
+    if (chance_percent(sim, 30) || receipt->quantity[line] == receipt->event.line[line].quantity)
+        return;
+    memset(deed->quantity, 0, sizeof(deed->quantity));
+    deed->quantity[line] = receipt->event.line[line].quantity - receipt->quantity[line];
+    deed->whole = false;
+}
+
+/* The returner: buys, spends what was earned at once, then brings the goods back bit by bit. */
+static void act_spree(struct sim *sim)
+{
+    int member = some_member(sim), first = sim->model.receipt_count;
+    struct deed deed;
+
+    buy_for_return(sim, member);
+    if (sim->model.receipt_count == first)
+        return;
+    if (chance_percent(sim, 50))
+        sim->now += chance(sim, 3 * M_DAY); /* until what is pending may have become active */
+    invent_purchase(sim, DEED_COMMIT, &deed);
+    deed.member = member;
+    deed.naming = BY_MEMBER;
+    deed.event.occurred_at = sim->now;
+    deed.event.confirmed = true;
+    deed.event.redeem_count = 1;
+    deed.event.redeem[0] = (struct m_redeem){
+        .currency = (int)chance(sim, sim->programme->currency_count),
+        .max = true,
+    };
+    send(sim, &deed);
+    for (int parts = 1 + (int)chance(sim, 5); parts > 0 && !sim->failed; parts--) {
+        return_line(sim, first, &deed);
+        send(sim, &deed);
+    }
+}
+
 /* A till without network keeps its receipts; they come later, in any order, some of them twice. */
 static void act_offline(struct sim *sim)
 {
@@ -212,7 +327,8 @@ static void act(struct sim *sim)
         { 75, act_reserve },  { 30, act_capture },       { 20, act_cancel },
         { 160, act_return },  { 70, act_repeat },        { 40, act_other },
         { 30, act_offline },  { 15, act_housekeeping },  { 10, promise_full_return },
-        { 4, promise_twins },
+        { 4, promise_twins }, { 8, act_brink },
+        { 20, act_spree },
     };
     int total = 0, at;
 
