@@ -44,7 +44,8 @@ card_run(struct tx *tx, struct op *op, struct err *err)
         if (rc)
             return rc;
         if (!view.owner_found || view.owner.tenant != work->tenant ||
-            view.owner.programme != work->programme->programme) {
+            view.owner.programme != work->programme->programme ||
+            (view.owner.flags & owner_flag_anonymous)) {
             work_refuse(work, OUTCOME_NOT_FOUND, TEXT("/member"));
             return OK;
         }
