@@ -132,6 +132,16 @@ work_version(struct work *work, unix_ms at)
     return true;
 }
 
+const struct plan *
+work_reader(struct work *work)
+{
+    unix_ms at = work->now;
+
+    if (work->programme->version_count > 1)
+        body_occurred_at(work->call->body, work->call->arena, &at);
+    return programme_near(work->programme, at)->plan;
+}
+
 struct text
 directory_key_of(struct work *work, enum key_kind kind, struct text value)
 {
@@ -390,6 +400,11 @@ work_submit(struct work *work, enum access access,
     struct op *op = &work->op;
     struct err err;
 
+    if (work->call->arena->failed) { /* a key or claim may be cut short: the store forgets that */
+        work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+        work_done(work);
+        return;
+    }
     op->access = access;
     op->priority = work->call->priority;
     op->arena = work->call->arena;
@@ -415,6 +430,7 @@ work_begin_step(struct work *work)
     step->programme = work->programme->programme;
     step->view = &work->view;
     step->outcome = OUTCOME_DONE;
+    step->limit = 0; /* a run before this one may have set it */
     step->record = NULL;
     step->changes = (struct changes){ 0 };
     memcpy(step->request_hash, work->request_hash, sizeof(step->request_hash));
@@ -429,9 +445,11 @@ work_load(struct work *work, struct tx *tx, const struct needs *needs, struct er
     if (rc)
         return rc;
     const struct owner *owner = &work->view.owner;
-    if (work->view.owner_found &&
-        (owner->tenant != work->tenant || owner->programme != work->programme->programme))
-        work->view.owner_found = false; /* somebody else's: as if it were not there */
+    bool is_foreign = owner->tenant != work->tenant ||
+                      owner->programme != work->programme->programme;
+    bool is_strangers = (owner->flags & owner_flag_anonymous) && work->step.member_id;
+    if (is_foreign || is_strangers)
+        work->view.owner_found = false; /* not a member's here: as if it were not there */
     return OK;
 }
 

@@ -79,6 +79,14 @@ programme_newest(const struct programme_entry *programme)
     return programme->version_count ? &programme->version[programme->version_count - 1] : NULL;
 }
 
+const struct version_entry *
+programme_near(const struct programme_entry *programme, unix_ms at)
+{
+    const struct version_entry *version = programme_in_force(programme, at);
+
+    return version ? version : programme_newest(programme);
+}
+
 const struct key_entry *
 catalogue_key(const struct catalogue *catalogue, struct text key_id)
 {

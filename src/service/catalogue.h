@@ -61,6 +61,8 @@ const struct version_entry *programme_in_force(const struct programme_entry *pro
 const struct version_entry *programme_version(const struct programme_entry *programme,
                                               uint32_t version);
 const struct version_entry *programme_newest(const struct programme_entry *programme);
+/* The version in force at `at`; before there is one, the newest: for what needs some version. */
+const struct version_entry *programme_near(const struct programme_entry *programme, unix_ms at);
 /* "till,read": their bits; false when a word is no scope (or none is there), which gives no bit. */
 bool scopes_read(struct text written, uint32_t *scopes);
 const struct key_entry *catalogue_key(const struct catalogue *catalogue, struct text key_id);

@@ -74,6 +74,8 @@ add_key(struct work *work, struct enrol_work *enrol, enum key_kind kind, struct 
     struct text key = directory_key_of(work, kind, value);
     struct directory_row *row = &enrol->key[enrol->input.key_count++];
 
+    if (key.len != directory_key_bytes)
+        return; /* no memory: enrol_prepare() asks the arena */
     memcpy(row->key, key.ptr, directory_key_bytes);
     row->kind = kind;
     row->state = KEY_ACTIVE;
@@ -120,6 +122,8 @@ enrol_prepare(struct work *work, struct enrol_work *enrol)
         !work_claim_header(work) || !check_data(work, &enrol->body) || !collect_keys(work, enrol) ||
         !hash_enrolment(work, &enrol->body))
         return false;
+    if (call->arena->failed) /* a key or claim may be cut short */
+        return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
     enrol->id = work_next_id(work);
     work->step.op_id = work_next_id(work);
     enrol->input.person_id = work_next_id(work);

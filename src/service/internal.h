@@ -65,6 +65,8 @@ void work_done(struct work *work);
 /* The programme named in the body, and its version in force at `at`. */
 bool work_programme(struct work *work, struct text code);
 bool work_version(struct work *work, unix_ms at);
+/* The plan by whose scales and attributes to read a body of the programme: of when it happened. */
+const struct plan *work_reader(struct work *work);
 
 /* The key's tenant, outlet and till against what the request says. */
 bool work_may(struct work *work, struct text outlet, struct text till);

@@ -52,9 +52,7 @@ look_at_owner(struct work *work, struct tx *tx, bool *found, struct err *err)
         return OK;
     }
     work->programme = catalogue_programme_no(work->catalogue, work->tenant, owner->programme);
-    work->version = work->programme ? programme_in_force(work->programme, work->now) : NULL;
-    if (!work->version && work->programme)
-        work->version = programme_newest(work->programme);
+    work->version = work->programme ? programme_near(work->programme, work->now) : NULL;
     if (!work->version)
         return err_set(err, CODE_CORRUPT, "an owner's programme is not in the catalogue");
     work->step.plan = work->version->plan;
@@ -414,8 +412,7 @@ call_event(struct work *work)
     work->render = render_record_of;
     if (!member || !body_programme(call->body, call->arena, &programme, &work->refusal) ||
         !work_programme(work, programme) ||
-        !event_body_read(call->body, programme_newest(work->programme)->plan, call->arena, &body,
-                         &work->refusal) ||
+        !event_body_read(call->body, work_reader(work), call->arena, &body, &work->refusal) ||
         !work_version(work, body.event.occurred_at) ||
         !work_may(work, body.event.outlet, body.event.till) || !work_claim_header(work) ||
         !work_route(work, &body.whom) || !hash_event(work, &body)) {

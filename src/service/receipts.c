@@ -120,25 +120,20 @@ render_step(struct work *work, struct buf *out, struct err *err)
     return OK;
 }
 
-/* Read the body by the newest version's scales, then by the version in force when it happened. */
+/* Read the body by the version in force when it happened. */
 static bool
 read_purchase(struct work *work, struct purchase_work *purchase)
 {
     struct call *call = work->call;
     struct purchase_body *body = &purchase->body;
-    const struct version_entry *newest;
     struct text code;
     uint32_t bad_line = 0;
 
     if (!body_programme(call->body, call->arena, &code, &work->refusal) ||
         !work_programme(work, code))
         return false;
-    newest = programme_newest(work->programme);
-    if (!purchase_body_read(call->body, newest->plan, call->arena, body, &work->refusal) ||
+    if (!purchase_body_read(call->body, work_reader(work), call->arena, body, &work->refusal) ||
         !work_version(work, body->event.occurred_at))
-        return false;
-    if (work->version != newest &&
-        !purchase_body_read(call->body, work->version->plan, call->arena, body, &work->refusal))
         return false;
     enum outcome outcome = event_normalise(&body->event, plan_terms(work->step.plan)->money_scale,
                                            &bad_line);
@@ -278,15 +273,13 @@ return_run(struct tx *tx, struct op *op, struct err *err)
     const struct return_body *body = work->input;
     const struct route *route = &op->route[0];
     struct needs needs = { .owner_id = route->owner_id, .origin = route->op_id, .returned = true };
-    const struct version_entry *life = programme_in_force(work->programme, work->now);
+    const struct version_entry *life = programme_near(work->programme, work->now);
     enum code rc;
 
     if (!route->found) {
         work_refuse(work, OUTCOME_RECEIPT_UNKNOWN, TEXT("/receipt"));
         return OK;
     }
-    if (!life)
-        life = programme_newest(work->programme);
     work->step.owner_id = route->owner_id;
     flow_return_needs(plan_terms(life->plan), route->owner_id, route->op_id, work->now, &needs);
     rc = work_load(work, tx, &needs, err);

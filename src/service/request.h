@@ -51,6 +51,9 @@ struct purchase_body {
  */
 KOP_MUST_CHECK bool body_programme(struct text body, struct arena *arena, struct text *programme,
                                    struct refusal *refusal);
+/* The member "occurred_at" of any body, which tells the version to read it by. false: it is not
+ * there or no time; the body's own reader says so. */
+bool body_occurred_at(struct text body, struct arena *arena, unix_ms *at);
 KOP_MUST_CHECK bool purchase_body_read(struct text body, const struct plan *plan,
                                        struct arena *arena, struct purchase_body *out,
                                        struct refusal *refusal);

@@ -178,6 +178,24 @@ body_programme(struct text body, struct arena *arena, struct text *programme,
     return refuse_at(&r, OUTCOME_FIELD_MISSING, "/programme", NULL);
 }
 
+bool
+body_occurred_at(struct text body, struct arena *arena, unix_ms *at)
+{
+    struct refusal refusal;
+    struct reading r;
+    struct text name;
+
+    if (!reading_begin(&r, body, NULL, arena, &refusal))
+        return false;
+    while (reading_name(&r, &name) == 1) {
+        if (text_equal(name, TEXT("occurred_at")))
+            return read_instant(&r, at);
+        if (!json_skip(&r.json))
+            return false;
+    }
+    return false;
+}
+
 /* ---- objects and arrays ---- */
 
 int

@@ -559,6 +559,224 @@ a_refusal_in_a_batch_that_failed_is_forgotten(void **state)
         arena_release(&arena[i]);
 }
 
+/* ---- whose owner ---- */
+
+static void
+an_owner_of_strangers_is_no_member(void **state)
+{
+    char body[512];
+
+    (void)state;
+    open_shop(false);
+    struct answer answer = house_say(&house, CALL_COMMIT, receipt("1", ""));
+    assert_int_equal(answer.outcome, OUTCOME_DONE);
+    struct text owner = answer_member(answer.text, "owner");
+    assert_true(owner.len > 0 && owner.len < 13); /* below the ids that a clock makes */
+    snprintf(body, sizeof(body), ",'member':'%.*s'", (int)owner.len, owner.ptr);
+    assert_int_equal(house_say(&house, CALL_COMMIT, receipt("2", body)).outcome,
+                     OUTCOME_NOT_FOUND);
+    assert_int_equal(house_say(&house, CALL_QUOTE, receipt("2", body)).outcome, OUTCOME_NOT_FOUND);
+    snprintf(body, sizeof(body),
+             "{'programme':'club','member':'%.*s','currency':'bonus','points':'50.00'}",
+             (int)owner.len, owner.ptr);
+    struct question opening = { .route = CALL_OPENING, .body = body, .key = "o" };
+    assert_int_equal(house_ask(&house, &opening, NULL).outcome, OUTCOME_NOT_FOUND);
+    snprintf(body, sizeof(body), "{'programme':'club','number':'k9','member':'%.*s'}",
+             (int)owner.len, owner.ptr);
+    assert_int_equal(house_say(&house, CALL_CARD, body).outcome, OUTCOME_NOT_FOUND);
+    house_close(&house);
+}
+
+static void
+programmes_and_tenants_keep_their_members(void **state)
+{
+    char body[128];
+
+    (void)state;
+    open_shop(false);
+    house_publish(&house, "other", SHOP("other", ""), house.now);
+    uint64_t member = house_enrol(&house, "other", "k1");
+    snprintf(body, sizeof(body), ",'member':'%llu'", (unsigned long long)member);
+    assert_int_equal(house_say(&house, CALL_COMMIT, receipt("1", body)).outcome,
+                     OUTCOME_NOT_FOUND);
+    assert_int_equal(house_say(&house, CALL_COMMIT, receipt("1", ",'card':'k1'")).outcome,
+                     OUTCOME_CARD_UNKNOWN);
+    house_close(&house);
+}
+
+/* ---- versions ---- */
+
+static void
+a_version_that_is_to_come_changes_nothing_yet(void **state)
+{
+    static const char before[] = SHOP("club",
+                                      ",'attributes':{'event.steps':'number','line.note':'text'}");
+    struct question event = {
+        .route = CALL_EVENT,
+        .body = "{'programme':'club','kind':'walk','card':'k1',"
+                "'occurred_at':'2026-01-06T09:00:00Z','attributes':{'steps':'2000'}}",
+        .key = "e",
+    };
+
+    (void)state;
+    house_open(&house, false);
+    house_publish(&house, "club", before, house.now - DAY_MS);
+    house_enrol(&house, "club", "k1");
+    house_publish(&house, "club", shop, house.now + DAY_MS); /* without these attributes */
+    struct answer answer = house_ask(&house, &event, NULL);
+    if (answer.outcome != OUTCOME_DONE)
+        fail_msg("%.*s", (int)answer.text.len, answer.text.ptr);
+    answer = house_say(&house, CALL_COMMIT,
+                       "{'programme':'club','outlet':'7','till':'2','period':1,'number':'1',"
+                       "'occurred_at':'2026-01-06T09:00:00Z','lines':[{'quantity':'1',"
+                       "'price':'1.00','attributes':{'note':'gift'}}]}");
+    if (answer.outcome != OUTCOME_DONE)
+        fail_msg("%.*s", (int)answer.text.len, answer.text.ptr);
+    /* When it has come, they are unknown; but not in what happened before and comes late. */
+    house.now += 2 * DAY_MS;
+    event.key = "late";
+    assert_int_equal(house_ask(&house, &event, NULL).outcome, OUTCOME_DONE);
+    event.body = "{'programme':'club','kind':'walk','card':'k1',"
+                 "'occurred_at':'2026-01-08T08:59:00Z','attributes':{'steps':'2000'}}";
+    event.key = "f";
+    assert_int_equal(house_ask(&house, &event, NULL).outcome, OUTCOME_FIELD_UNKNOWN);
+    house_close(&house);
+}
+
+/* ---- memory ---- */
+
+/* A source whose block number `fails_at` is refused, once. */
+struct failing_source {
+    int taken, fails_at;
+};
+
+static void *
+take_or_fail(void *context, size_t size)
+{
+    struct failing_source *source = context;
+
+    return ++source->taken == source->fails_at ? NULL : malloc(size);
+}
+
+static void
+give_back(void *context, void *block, size_t size)
+{
+    (void)context;
+    (void)size;
+    free(block);
+}
+
+static void
+answered(struct call *call)
+{
+    (void)call;
+}
+
+/* A call with small blocks of which one fails; its outcome. */
+static enum outcome
+ask_with_failure(enum route_name route, const char *quoted, const char *key, int fails_at,
+                 bool *failed)
+{
+    char *body = text_c_string(&house.arena, text_of(quoted));
+    struct failing_source source = { .fails_at = fails_at };
+    struct arena arena;
+
+    arena_init(&arena,
+               (struct arena_source){
+                   .take = take_or_fail, .give_back = give_back, .context = &source },
+               64, 1 << 20);
+    struct call call = {
+        .route = route,
+        .body = text_of(body),
+        .idempotency_key = text_of(key),
+        .trusted = true,
+        .tenant = 1,
+        .arena = &arena,
+        .done = answered,
+    };
+    for (char *at = body; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    service_call(house.service, &call);
+    call_finish(&call);
+    *failed = source.taken >= fails_at;
+    arena_release(&arena);
+    return call.outcome;
+}
+
+/* Whatever allocation fails: a receipt is booked under its key, or not at all. */
+static void
+memory_may_end_anywhere(void **state)
+{
+    bool failed = true;
+    int booked = 0, refused = 0;
+
+    (void)state;
+    open_shop(false);
+    for (int at = 2; failed; at++) { /* the first holds the call itself */
+        char path[24], card[24], number[24], more[64];
+        snprintf(card, sizeof(card), "k%d", at);
+        snprintf(number, sizeof(number), "n%d", at);
+        snprintf(more, sizeof(more), ",'card':'%s'", card);
+        snprintf(path, sizeof(path), "%llu",
+                 (unsigned long long)house_enrol(&house, "club", card));
+        struct question look = { .route = CALL_STATEMENT, .param = { path } };
+        struct answer before = house_ask(&house, &look, NULL);
+        enum outcome outcome = ask_with_failure(CALL_COMMIT, receipt(number, more), "", at,
+                                                &failed);
+        struct answer after = house_ask(&house, &look, NULL);
+        bool is_booked = !text_equal(before.text, after.text);
+        booked += is_booked;
+        refused += outcome != OUTCOME_DONE;
+        if (outcome == OUTCOME_DONE)
+            assert_true(is_booked);
+        /* A till that was refused sends again: booked once in all. */
+        assert_int_equal(house_say(&house, CALL_COMMIT, receipt(number, more)).outcome,
+                         OUTCOME_DONE);
+        struct answer again = house_ask(&house, &look, NULL);
+        if (is_booked != text_equal(after.text, again.text))
+            fail_msg("block %d: booked %d, outcome %s", at, is_booked, outcome_name(outcome));
+    }
+    assert_true(refused > 10);
+    assert_true(booked > 0);
+    house_close(&house);
+}
+
+static void
+memory_may_end_in_an_enrolment(void **state)
+{
+    bool failed = true;
+    int refused = 0;
+
+    (void)state;
+    open_shop(false);
+    for (int at = 2; failed; at++) {
+        char body[256], find[128], key[24];
+        snprintf(key, sizeof(key), "e%d", at);
+        snprintf(body, sizeof(body),
+                 "{'programme':'club','surname':'x','phone':'9120000%03d','cards':['c%d','d%d'],"
+                 "'email':'%d@example.org','consent':true}",
+                 at, at, at, at);
+        snprintf(find, sizeof(find), "{'programme':'club','card':'d%d'}", at);
+        enum outcome outcome = ask_with_failure(CALL_ENROL, body, key, at, &failed);
+        refused += outcome != OUTCOME_DONE;
+        struct answer found = house_say(&house, CALL_FIND, find);
+        if (outcome == OUTCOME_DONE)
+            assert_int_equal(found.outcome, OUTCOME_DONE);
+        struct answer again = house_ask(
+            &house, &(struct question){ .route = CALL_ENROL, .body = body, .key = key }, NULL);
+        if (again.outcome != OUTCOME_DONE)
+            fail_msg("block %d, %s: %.*s", at, outcome_name(outcome), (int)again.text.len,
+                     again.text.ptr);
+        if (found.outcome == OUTCOME_DONE) /* the same member as was made then */
+            assert_true(text_equal(answer_member(found.text, "member"),
+                                   answer_member(again.text, "member")));
+        found = house_say(&house, CALL_FIND, find);
+        assert_true(answer_has(&found, "\"surname\":\"x\""));
+    }
+    assert_true(refused > 10);
+    house_close(&house);
+}
+
 int
 main(void)
 {
@@ -574,6 +792,11 @@ main(void)
         cmocka_unit_test(keys_in_the_header),
         cmocka_unit_test(a_second_run_forgets_the_first),
         cmocka_unit_test(a_refusal_in_a_batch_that_failed_is_forgotten),
+        cmocka_unit_test(an_owner_of_strangers_is_no_member),
+        cmocka_unit_test(programmes_and_tenants_keep_their_members),
+        cmocka_unit_test(a_version_that_is_to_come_changes_nothing_yet),
+        cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(memory_may_end_in_an_enrolment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
