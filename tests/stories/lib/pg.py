@@ -21,7 +21,8 @@ class Postgres:
         self.bin = next((p for p in PLACES if p and os.path.exists(f"{p}/initdb")), None)
         if not self.bin:
             raise RuntimeError("PostgreSQL is not installed; tools/setup does it")
-        self.folder = tempfile.mkdtemp(prefix="kop-pg-")
+        # Not under TMPDIR: the ordinary user that runs the server may not enter it.
+        self.folder = tempfile.mkdtemp(prefix="kop-pg-", dir="/tmp")
         self.process, self.settings = None, settings
         atexit.register(self.end)
         self.user = None
