@@ -4,7 +4,7 @@
  * Owns:      loading them from the store, and looking them up.
  * Invariant: a snapshot is never changed once it can be seen; older ones live until the service
  *            closes.
- * Tests:     tests/stories/
+ * Tests:     tests/unit/service/test_catalogue.c
  */
 #include "service/internal.h"
 
@@ -162,14 +162,26 @@ scopes_read(struct text written, uint32_t *scopes)
     return all_known;
 }
 
+/* Every row of a table. */
+static enum code
+list_all(struct tx *tx, enum table table, struct catalogue *catalogue, struct row **rows,
+         uint32_t *count, struct err *err)
+{
+    enum code rc = store_list(tx, table, NULL, catalogue_rows_max, &catalogue->arena, rows, count,
+                              err);
+
+    if (!rc && *count == catalogue_rows_max)
+        rc = err_set(err, CODE_LIMIT, "the catalogue has too many rows");
+    return rc;
+}
+
 static enum code
 load_keys(struct tx *tx, struct catalogue *catalogue, struct err *err)
 {
     struct row *rows;
     struct key_entry *keys;
     uint32_t count;
-    enum code rc = store_list(tx, TABLE_api_key, NULL, catalogue_rows_max, &catalogue->arena, &rows,
-                              &count, err);
+    enum code rc = list_all(tx, TABLE_api_key, catalogue, &rows, &count, err);
     if (rc)
         return rc;
     keys = arena_array(&catalogue->arena, struct key_entry, count);
@@ -215,32 +227,42 @@ load_version(const struct row *row, struct catalogue *catalogue, struct version_
     return OK;
 }
 
-static enum code
-load_versions(struct tx *tx, struct catalogue *catalogue, struct programme_entry *programme,
-              struct err *err)
+/* Does the version's row stand before the programme's, with it (0), or after? */
+static int
+compare_programmes(const struct row *version, const struct programme_entry *programme)
 {
-    struct row after = { .cell = { { .number = programme->tenant },
-                                   { .number = programme->programme },
-                                   { .number = 0 } } };
-    struct row *rows;
+    int64_t tenant = version->cell[0].number, number = version->cell[1].number;
+
+    if (tenant != programme->tenant)
+        return tenant < programme->tenant ? -1 : 1;
+    return number < programme->programme ? -1 : number > programme->programme;
+}
+
+/* Rows of all versions stand in the order of the programmes: each is read once. */
+static enum code
+load_versions(struct tx *tx, struct catalogue *catalogue, struct programme_entry *programmes,
+              uint32_t programme_count, struct err *err)
+{
     struct version_entry *versions;
-    uint32_t count;
-    enum code rc = store_list(tx, TABLE_programme_version, &after, catalogue_rows_max,
-                              &catalogue->arena, &rows, &count, err);
+    struct row *rows;
+    uint32_t count, at = 0;
+    enum code rc = list_all(tx, TABLE_programme_version, catalogue, &rows, &count, err);
+
     if (rc)
         return rc;
     versions = arena_array(&catalogue->arena, struct version_entry, count);
     if (!versions)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    programme->version = versions;
-    for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].cell[0].number != programme->tenant ||
-            rows[i].cell[1].number != programme->programme)
-            break;
-        rc = load_version(&rows[i], catalogue, &versions[programme->version_count], err);
-        if (rc)
-            return rc;
-        programme->version_count++;
+    for (uint32_t i = 0; i < programme_count; i++) {
+        while (at < count && compare_programmes(&rows[at], &programmes[i]) < 0)
+            at++;
+        programmes[i].version = &versions[at];
+        for (; at < count && compare_programmes(&rows[at], &programmes[i]) == 0; at++) {
+            rc = load_version(&rows[at], catalogue, &versions[at], err);
+            if (rc)
+                return rc;
+            programmes[i].version_count++;
+        }
     }
     return OK;
 }
@@ -251,24 +273,20 @@ load_programmes(struct tx *tx, struct catalogue *catalogue, struct err *err)
     struct row *rows;
     struct programme_entry *programmes;
     uint32_t count;
-    enum code rc = store_list(tx, TABLE_programme, NULL, catalogue_rows_max, &catalogue->arena,
-                              &rows, &count, err);
+    enum code rc = list_all(tx, TABLE_programme, catalogue, &rows, &count, err);
     if (rc)
         return rc;
     programmes = arena_array(&catalogue->arena, struct programme_entry, count);
     if (!programmes)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    catalogue->programme = programmes;
     for (uint32_t i = 0; i < count; i++) {
         programmes[i].tenant = (uint32_t)rows[i].cell[0].number;
         programmes[i].programme = (uint32_t)rows[i].cell[1].number;
         programmes[i].code = rows[i].cell[2].text;
-        rc = load_versions(tx, catalogue, &programmes[i], err);
-        if (rc)
-            return rc;
-        catalogue->programme_count++;
     }
-    return OK;
+    catalogue->programme = programmes;
+    catalogue->programme_count = count;
+    return load_versions(tx, catalogue, programmes, count, err);
 }
 
 static enum code
@@ -277,8 +295,7 @@ load_tenants(struct tx *tx, struct catalogue *catalogue, struct err *err)
     struct row *rows;
     struct tenant_entry *tenants;
     uint32_t count;
-    enum code rc = store_list(tx, TABLE_tenant, NULL, catalogue_rows_max, &catalogue->arena, &rows,
-                              &count, err);
+    enum code rc = list_all(tx, TABLE_tenant, catalogue, &rows, &count, err);
     if (rc)
         return rc;
     tenants = arena_array(&catalogue->arena, struct tenant_entry, count);
@@ -298,6 +315,7 @@ load_run(struct tx *tx, struct op *op, struct err *err)
     struct catalogue *catalogue = op->context;
 
     arena_reset(&catalogue->arena);
+    map_init(&catalogue->key_by_id, &catalogue->arena);
     catalogue->tenant_count = catalogue->programme_count = catalogue->key_count = 0;
     enum code rc = load_tenants(tx, catalogue, err);
     if (!rc)
@@ -307,27 +325,42 @@ load_run(struct tx *tx, struct op *op, struct err *err)
     return rc;
 }
 
-enum code
-catalogue_reload(struct service *service, struct err *err)
+static enum code
+load(struct service *service, struct catalogue *catalogue, struct err *err)
 {
-    struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
     struct op op = { .access = ACCESS_READ, .run = load_run, .context = catalogue };
     struct arena arena;
 
-    if (!catalogue)
-        return err_set(err, CODE_NO_MEMORY, "no memory for the catalogue");
-    arena_init(&catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
-    map_init(&catalogue->key_by_id, &catalogue->arena);
     arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
     op.arena = &arena;
     enum code rc = store_run(service->store, &op, err);
     arena_release(&arena);
+    return rc;
+}
+
+/*
+ * Whoever replaces a snapshot has read the store after that snapshot was there: of two that reload
+ * at once one finds that it was overtaken, and reads again. So no publication is lost.
+ */
+enum code
+catalogue_reload(struct service *service, struct err *err)
+{
+    struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
+    const struct catalogue *older;
+    enum code rc;
+
+    if (!catalogue)
+        return err_set(err, CODE_NO_MEMORY, "no memory for the catalogue");
+    arena_init(&catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
+    do {
+        older = atomic_load(&service->catalogue);
+        rc = load(service, catalogue, err);
+        catalogue->older = older;
+    } while (!rc && !atomic_compare_exchange_strong(&service->catalogue, &older, catalogue));
     if (rc) {
         arena_release(&catalogue->arena);
         free(catalogue);
         return err_wrap(err, "cannot load the catalogue");
     }
-    catalogue->older = atomic_load(&service->catalogue);
-    atomic_store(&service->catalogue, catalogue);
     return OK;
 }

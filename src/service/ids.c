@@ -8,7 +8,7 @@
 
 #define ID_EPOCH_MS INT64_C(1704067200000) /* 2024-01-01T00:00:00Z */
 
-enum { anonymous_owners = 1024, programmes_per_tenant_max = 1024 };
+enum { anonymous_owners = 1024, programme_slots = programmes_per_tenant_max + 1 };
 
 void
 ids_init(struct ids *ids, uint32_t node)
@@ -38,8 +38,8 @@ ids_next(struct ids *ids, unix_ms now)
 uint64_t
 anonymous_owner(uint32_t tenant, uint32_t programme, uint64_t hash)
 {
-    assert(programme < programmes_per_tenant_max);
-    uint64_t slot = (uint64_t)tenant * programmes_per_tenant_max + programme;
+    assert(programme <= programmes_per_tenant_max);
+    uint64_t slot = (uint64_t)tenant * programme_slots + programme;
     uint64_t id = slot * anonymous_owners + hash % anonymous_owners;
     assert(id > 0 && id < ID_RESERVED);
     return id;

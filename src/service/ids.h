@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 enum { id_node_bits = 10, id_sequence_bits = 12 };
+enum { programmes_per_tenant_max = 1023 }; /* numbers 1..1023, see anonymous_owner() */
 /* Ids below this are not made by the clock: anonymous owners live there. */
 #define ID_RESERVED (UINT64_C(1) << 40)
 

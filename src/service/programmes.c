@@ -4,7 +4,7 @@
  * Owns:      a version's way from a document to the catalogue.
  * Invariant: a published version never changes; publishing the same document again publishes
  *            nothing.
- * Tests:     tests/stories/
+ * Tests:     tests/unit/service/test_catalogue.c, tests/stories/
  */
 #include "service/internal.h"
 
@@ -95,8 +95,8 @@ find_programme(struct work *work, struct tx *tx, uint32_t *programme, bool *foun
 
     *programme = 1;
     *found = false;
-    enum code rc = store_list(tx, TABLE_programme, &after, page_rows_max, work->op.arena, &rows,
-                              &count, err);
+    enum code rc = store_list(tx, TABLE_programme, &after, programmes_per_tenant_max,
+                              work->op.arena, &rows, &count, err);
     for (uint32_t i = 0; !rc && i < count && rows[i].cell[0].number == work->tenant; i++) {
         *programme = (uint32_t)rows[i].cell[1].number;
         *found = text_equal(rows[i].cell[2].text, work->call->param[0]);
@@ -107,27 +107,33 @@ find_programme(struct work *work, struct tx *tx, uint32_t *programme, bool *foun
     return rc;
 }
 
-/* The newest version's row of the programme, if any. */
+/* The newest version's row of the programme, if any: from the one that is known here on, for their
+ * documents are long. */
 static enum code
 find_newest(struct work *work, struct tx *tx, uint32_t programme, struct row *newest, bool *found,
             struct err *err)
 {
-    struct row *rows;
-    struct row after = {
-        .cell = { { .number = work->tenant }, { .number = programme }, { .number = 0 } }
-    };
+    const struct programme_entry *entry = catalogue_programme_no(work->catalogue, work->tenant,
+                                                                 programme);
+    const struct version_entry *known = entry ? programme_newest(entry) : NULL;
+    struct row after = { .cell = { { .number = work->tenant },
+                                   { .number = programme },
+                                   { .number = known ? known->version - 1 : 0 } } };
+    struct row *row;
     uint32_t count;
 
     *found = false;
-    enum code rc = store_list(tx, TABLE_programme_version, &after, page_rows_max, work->op.arena,
-                              &rows, &count, err);
-    for (uint32_t i = 0; !rc && i < count; i++) {
-        if (rows[i].cell[0].number != work->tenant || rows[i].cell[1].number != programme)
-            break;
-        *newest = rows[i];
+    for (;;) {
+        enum code rc = store_list(tx, TABLE_programme_version, &after, 1, work->op.arena, &row,
+                                  &count, err);
+        if (rc)
+            return rc;
+        if (count == 0 || row->cell[0].number != work->tenant || row->cell[1].number != programme)
+            return OK;
+        *newest = *row;
         *found = true;
+        after.cell[2].number = row->cell[2].number;
     }
-    return rc;
 }
 
 /* The new version against the one before: numbers keep their meaning. */
@@ -187,6 +193,11 @@ publish_run(struct tx *tx, struct op *op, struct err *err)
         rc = find_newest(work, tx, programme, &newest, &version_found, err);
     if (rc)
         return rc;
+    if (!programme_found && programme > programmes_per_tenant_max) {
+        work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+        return OK;
+    }
+    publish->problems = (struct problems){ 0 }; /* a run before this one may have found some */
     publish->is_new = true;
     publish->version = 1;
     if (programme_found && version_found) {
@@ -207,12 +218,16 @@ publish_run(struct tx *tx, struct op *op, struct err *err)
     return write_version(work, tx, programme, programme_found, err);
 }
 
-/* The catalogue is read anew by whoever renders: off the writer. */
+/* The catalogue is read anew by whoever renders: off the writer. Also for a document that was
+ * published before, if that could not be read then. */
 static enum code
 render_published(struct work *work, struct buf *out, struct err *err)
 {
     const struct publish_work *publish = work->input;
-    enum code rc = publish->is_new ? catalogue_reload(work->service, err) : OK;
+    const struct programme_entry *programme =
+        catalogue_programme(work->catalogue, work->tenant, work->call->param[0]);
+    bool is_there = programme && programme_version(programme, publish->version);
+    enum code rc = is_there ? OK : catalogue_reload(work->service, err);
 
     return rc ? rc : render_checked(work, out, err);
 }
