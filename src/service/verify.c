@@ -7,7 +7,7 @@
  * Invariant: the first fault is named by owner and movement.
  * Limits:    directory and claims are not gone through: no statement lists them. Of a record that
  *            moved nothing only owner, operation and kind are looked at.
- * Tests:     tests/stories/ (tampering), tests/sim/
+ * Tests:     tests/unit/service/test_verify.c, tests/stories/ (tampering), tests/sim/
  */
 #define OPENSSL_API_COMPAT 0x10101000L
 #define OPENSSL_SUPPRESS_DEPRECATED

@@ -1,0 +1,319 @@
+/*
+ * test_verify.c - a right book verifies, and one changed past the program does not.
+ *
+ * Owns:      owners' rows changed by operations of the test's own; what verify says of each.
+ * Must not:  change a row by SQL (tests/stories/tampering does).
+ */
+#include "house.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "host.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static const char shop[] =
+    "{'format':1,'id':'club','name':{'en':'x'},'money':{'code':'RUB','scale':2},"
+    "'currencies':{'bonus':{'no':1,'name':{'en':'b'},'scale':2,'worth':'1.00',"
+    "'expiry':{'kind':'period','period':'P1Y'}}},"
+    "'counters':{'turnover':{'no':1,'of':'money','period':'ever'}},"
+    "'ladders':{'level':{'no':1,'counter':'turnover','levels':["
+    "{'code':'1','from':'0'},{'code':'2','from':'150.00'}]}},"
+    "'redemption':{'bonus':{}},'rules':[{'code':'base','scope':'earn','name':{'en':'x'},"
+    "'earn':{'currency':'bonus','percent':'5'}}]}";
+
+static struct house house;
+static uint64_t members[3];
+
+static void
+sell(const char *card, int number, const char *more)
+{
+    char body[512];
+
+    snprintf(body, sizeof(body),
+             "{'programme':'club','outlet':'7','till':'2','period':1,'number':'%d',"
+             "'occurred_at':'2026-01-06T09:00:00Z','card':'%s',"
+             "'lines':[{'quantity':'2','price':'100.00'}]%s}",
+             number, card, more);
+    assert_int_equal(house_say(&house, CALL_COMMIT, body).outcome, OUTCOME_DONE);
+}
+
+/* Three members; the second has more lots than its row holds, and a hold. */
+static void
+open_book(void)
+{
+    int number = 0;
+
+    house_open(&house, false);
+    house_publish(&house, "club", shop, house.now - DAY_MS);
+    for (int i = 0; i < 3; i++) {
+        char card[8];
+        snprintf(card, sizeof(card), "k%d", i);
+        members[i] = house_enrol(&house, "club", card);
+        for (int n = i == 1 ? 20 : 2; n > 0; n--)
+            sell(card, ++number, "");
+        sell(card, ++number, ",'redeem':[{'currency':'bonus','amount':'5.00'}]");
+    }
+    assert_int_equal(
+        house_say(&house, CALL_RETURN,
+                  "{'programme':'club','outlet':'7','till':'2','period':1,'number':'r1',"
+                  "'occurred_at':'2026-01-06T09:00:00Z','receipt':{'outlet':'7','till':'2',"
+                  "'period':1,'number':'3'},'lines':[{'line':1,'quantity':'1'}]}")
+            .outcome,
+        OUTCOME_DONE);
+    assert_int_equal(
+        house_say(&house, CALL_RESERVE,
+                  "{'programme':'club','outlet':'7','till':'2','period':1,'number':'h1',"
+                  "'occurred_at':'2026-01-06T09:00:00Z','card':'k1',"
+                  "'lines':[{'quantity':'2','price':'100.00'}],"
+                  "'redeem':[{'currency':'bonus','amount':'7.00'}]}")
+            .outcome,
+        OUTCOME_DONE);
+}
+
+static struct verify_result
+verify(void)
+{
+    struct verify_result result;
+    struct err err;
+
+    if (service_verify(house.service, NULL, NULL, &result, &err))
+        fail_msg("%s", err.text);
+    return result;
+}
+
+/* ---- a right book ---- */
+
+static void
+a_right_book(void **state)
+{
+    (void)state;
+    open_book();
+    struct verify_result first = verify();
+    if (first.faults)
+        fail_msg("%s", first.what);
+    assert_int_equal(first.owners, 3);
+    assert_true(first.movements > 30);
+    house_restart(&house);
+    struct verify_result second = verify();
+    assert_int_equal(second.faults, 0);
+    assert_memory_equal(first.state_hash, second.state_hash, sizeof(first.state_hash));
+    sell("k2", 999, "");
+    second = verify();
+    assert_int_equal(second.faults, 0);
+    assert_memory_not_equal(first.state_hash, second.state_hash, sizeof(first.state_hash));
+    house_close(&house);
+}
+
+static void
+an_empty_book(void **state)
+{
+    (void)state;
+    house_open(&house, false);
+    struct verify_result result = verify();
+    assert_int_equal(result.faults, 0);
+    assert_int_equal(result.owners, 0);
+    house_close(&house);
+}
+
+static void
+count_progress(void *context, uint64_t done)
+{
+    uint64_t *last = context;
+
+    assert_true(done >= *last);
+    *last = done;
+}
+
+static void
+progress_is_told(void **state)
+{
+    struct verify_result result;
+    uint64_t last = 0;
+    struct err err;
+
+    (void)state;
+    open_book();
+    assert_int_equal(service_verify(house.service, count_progress, &last, &result, &err), OK);
+    assert_int_equal(last, 3);
+    house_close(&house);
+}
+
+/* ---- a wrong one ---- */
+
+struct tampering {
+    void (*change)(struct owner *owner, struct changes *changes);
+};
+
+static enum code
+tamper_run(struct tx *tx, struct op *op, struct err *err)
+{
+    const struct tampering *tampering = op->context;
+    struct needs needs = { .owner_id = members[1] };
+    struct changes changes = { .op_id = 0 };
+    struct view view;
+    enum code rc = store_load(tx, &needs, op->arena, &view, err);
+
+    if (rc)
+        return rc;
+    view.owner.version++;
+    changes.owner = &view.owner;
+    tampering->change(&view.owner, &changes);
+    return store_write(tx, op, &changes, err);
+}
+
+static void
+more_points(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->balance[0].of[ACCOUNT_ACTIVE] += 100;
+    owner->balance[0].of[ACCOUNT_ISSUED] -= 100;
+}
+
+static void
+a_larger_lot(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->lot[0].left++;
+    owner->lot[0].size++;
+}
+
+static void
+a_lot_that_lives_longer(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->lot[owner->lot_count - 1].expires_at += DAY_MS;
+    changes->lot_put = &owner->lot[owner->lot_count - 1];
+    changes->lot_put_count = 1;
+}
+
+static void
+nothing_held(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->hold_count = 0;
+}
+
+static void
+a_higher_level(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->level[0].level = 1;
+}
+
+static void
+nothing_due(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->next_due = TIME_NONE;
+}
+
+static void
+another_head(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->head[31] ^= 1;
+}
+
+static void
+one_movement_more_by_the_row(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->last_movement++;
+}
+
+static void
+closed(struct owner *owner, struct changes *changes)
+{
+    (void)changes;
+    owner->flags |= owner_flag_anonymous;
+}
+
+/* A movement that balances, with a link that the chain does not have. */
+static void
+an_earning_past_the_chain(struct owner *owner, struct changes *changes)
+{
+    static struct movement movement;
+
+    movement = (struct movement){
+        .owner_id = owner->owner_id,
+        .movement_no = owner->last_movement + 1,
+        .op_id = 77,
+        .kind = MOVEMENT_EARN,
+        .account = ACCOUNT_ACTIVE,
+        .contra = ACCOUNT_ISSUED,
+        .currency = 1,
+        .amount = 100,
+        .lot_no = owner->last_movement + 1,
+        .rule = -1,
+        .at = house.now,
+        .active_from = house.now,
+        .expires_at = TIME_NONE,
+    };
+    owner->last_movement++;
+    changes->movement = &movement;
+    changes->movement_count = 1;
+    changes->op_id = 77;
+    more_points(owner, changes);
+}
+
+static void
+what_was_changed_is_found(void **state)
+{
+    static const struct {
+        void (*change)(struct owner *owner, struct changes *changes);
+        const char *what;
+        bool is_movement; /* the last of the owner's */
+    } cases[] = {
+        { more_points, "ACTIVE", false },
+        { a_larger_lot, "left in lot", false },
+        { a_lot_that_lives_longer, "life of lot", false },
+        { nothing_held, "missing in hold", false },
+        { a_higher_level, "level on ladder", false },
+        { nothing_due, "due next", false },
+        { another_head, "head differs", true },
+        { one_movement_more_by_the_row, "last movement", true },
+        { closed, "anonymous", false },
+        { an_earning_past_the_chain, "chain breaks", true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KOP_COUNT(cases); i++) {
+        struct tampering tampering = { cases[i].change };
+        struct op op = { .access = ACCESS_WRITE, .run = tamper_run, .context = &tampering };
+        struct arena arena;
+        struct err err;
+
+        open_book();
+        arena_init(&arena, host_source(), 1 << 16, 16 << 20);
+        op.arena = &arena;
+        if (store_run(house.store, &op, &err))
+            fail_msg("case %zu: %s", i, err.text);
+        struct verify_result result = verify();
+        if (result.faults == 0 || result.owner_id != members[1] ||
+            !strstr(result.what, cases[i].what) || (result.movement_no > 0) != cases[i].is_movement)
+            fail_msg("case %zu: %llu faults, owner %llu, movement %u: %s", i,
+                     (unsigned long long)result.faults, (unsigned long long)result.owner_id,
+                     result.movement_no, result.what);
+        assert_int_equal(result.owners, 3); /* the others are gone through all the same */
+        arena_release(&arena);
+        house_close(&house);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_right_book),
+        cmocka_unit_test(an_empty_book),
+        cmocka_unit_test(progress_is_told),
+        cmocka_unit_test(what_was_changed_is_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
