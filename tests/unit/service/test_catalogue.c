@@ -53,7 +53,7 @@ publish_some(void *context)
 
     arena_init(&arena, host_source(), 1 << 16, 16 << 20);
     for (int i = 0; i < each; i++) {
-        char document[document_max], body[document_max + 64], id[16];
+        char document[document_max], body[document_max + 64], id[32];
         snprintf(id, sizeof(id), "p%d-%d", *thread, i);
         write_document(document, id, 2);
         snprintf(body, sizeof(body), "{'document':%s}", document);
@@ -89,7 +89,7 @@ published_at_once_all_are_there(void **state)
         assert_int_equal(atomic_load(&lost), 0);
         for (int t = 0; t < threads; t++)
             for (int i = 0; i < each; i++) {
-                char id[16];
+                char id[32];
                 snprintf(id, sizeof(id), "p%d-%d", t, i);
                 struct question question = { .route = CALL_PROGRAMME, .param = { id } };
                 if (house_ask(&house, &question, NULL).outcome != OUTCOME_DONE)
@@ -114,7 +114,7 @@ fill_run(struct tx *tx, struct op *op, struct err *err)
     enum code rc = OK;
 
     for (uint32_t i = 1; !rc && i <= filling->programmes; i++) {
-        char code[16];
+        char code[32];
         snprintf(code, sizeof(code), i == 1 ? "club" : "p%u", i);
         struct row row = { .cell = { { .number = 1 },
                                      { .number = i },
@@ -219,7 +219,7 @@ its_size_is_that_of_its_documents(void **state)
     (void)state;
     house_open(&house, false);
     for (int i = 0; i < 60; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof(id), "p%d", i);
         assert_int_equal(publish(id, 40).outcome, OUTCOME_DONE);
     }

@@ -51,7 +51,7 @@ open_book(void)
     house_open(&house, false);
     house_publish(&house, "club", shop, house.now - DAY_MS);
     for (int i = 0; i < 3; i++) {
-        char card[8];
+        char card[16];
         snprintf(card, sizeof(card), "k%d", i);
         members[i] = house_enrol(&house, "club", card);
         for (int n = i == 1 ? 20 : 2; n > 0; n--)
