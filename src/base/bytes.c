@@ -11,18 +11,23 @@
 
 enum { varint_bytes_max = 10 };
 
-void bytes_put_u64(struct buf *buf, uint64_t value)
+void bytes_put_long(struct buf *buf, uint64_t value)
 {
     unsigned char bytes[varint_bytes_max];
+    bool fits = buf->cap - buf->len >= varint_bytes_max;
+    unsigned char *to = fits ? (unsigned char *)buf->ptr + buf->len : bytes;
     size_t count = 0;
 
     while (value >= 0x80) {
-        bytes[count++] = (unsigned char)(value | 0x80);
+        to[count++] = (unsigned char)(value | 0x80);
         value >>= 7;
     }
-    bytes[count++] = (unsigned char)value;
+    to[count++] = (unsigned char)value;
     assert(count <= varint_bytes_max);
-    buf_add(buf, bytes, count);
+    if (fits)
+        buf->len += count;
+    else
+        buf_add(buf, bytes, count);
 }
 
 void bytes_put_i64(struct buf *buf, int64_t value)

@@ -12,7 +12,16 @@
 
 #include "base/text.h"
 
-void bytes_put_u64(struct buf *buf, uint64_t value);
+/* Of two bytes and more. */
+void bytes_put_long(struct buf *buf, uint64_t value);
+/* Most values are small. */
+static inline void bytes_put_u64(struct buf *buf, uint64_t value)
+{
+    if (value < 0x80)
+        buf_add_char(buf, (char)value);
+    else
+        bytes_put_long(buf, value);
+}
 void bytes_put_i64(struct buf *buf, int64_t value);
 void bytes_put_text(struct buf *buf, struct text text);
 
