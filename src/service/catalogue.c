@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { catalogue_rows_max = 100000, zone_bytes_max = 64 * 1024 };
+enum { catalogue_rows_max = 100000, zone_bytes_max = 64 * 1024, read_tries_max = 100 };
 
 static void *
 heap_take(void *context, size_t size)
@@ -45,13 +45,22 @@ catalogue_programme(const struct catalogue *catalogue, uint32_t tenant, struct t
     return NULL;
 }
 
+/* Programmes stand in the order of their tenants and numbers, as their rows do. */
 const struct programme_entry *
 catalogue_programme_no(const struct catalogue *catalogue, uint32_t tenant, uint32_t programme)
 {
-    for (uint32_t i = 0; i < catalogue->programme_count; i++)
-        if (catalogue->programme[i].tenant == tenant &&
-            catalogue->programme[i].programme == programme)
-            return &catalogue->programme[i];
+    uint32_t low = 0, high = catalogue->programme_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct programme_entry *found = &catalogue->programme[middle];
+        bool is_before = found->tenant != tenant ? found->tenant < tenant
+                                                 : found->programme < programme;
+        if (found->tenant == tenant && found->programme == programme)
+            return found;
+        low = is_before ? middle + 1 : low;
+        high = is_before ? high : middle;
+    }
     return NULL;
 }
 
@@ -67,9 +76,16 @@ programme_in_force(const struct programme_entry *programme, unix_ms at)
 const struct version_entry *
 programme_version(const struct programme_entry *programme, uint32_t version)
 {
-    for (uint32_t i = 0; i < programme->version_count; i++)
-        if (programme->version[i].version == version)
-            return &programme->version[i];
+    uint32_t low = 0, high = programme->version_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct version_entry *found = &programme->version[middle];
+        if (found->version == version)
+            return found;
+        low = found->version < version ? middle + 1 : low;
+        high = found->version < version ? high : middle;
+    }
     return NULL;
 }
 
@@ -163,32 +179,74 @@ scopes_read(struct text written, uint32_t *scopes)
 }
 
 /* Every row of a table. */
+struct rows {
+    struct row *row;
+    uint32_t count;
+};
+
+/* What the store says, all of one moment. */
+struct reading {
+    struct arena *arena;
+    struct rows tenants, programmes, versions, keys;
+};
+
 static enum code
-list_all(struct tx *tx, enum table table, struct catalogue *catalogue, struct row **rows,
-         uint32_t *count, struct err *err)
+list_all(struct tx *tx, enum table table, struct arena *arena, struct rows *rows, struct err *err)
 {
-    enum code rc = store_list(tx, table, NULL, catalogue_rows_max, &catalogue->arena, rows, count,
+    enum code rc = store_list(tx, table, NULL, catalogue_rows_max, arena, &rows->row, &rows->count,
                               err);
 
-    if (!rc && *count == catalogue_rows_max)
+    if (!rc && rows->count == catalogue_rows_max)
         rc = err_set(err, CODE_LIMIT, "the catalogue has too many rows");
     return rc;
 }
 
+/* Rows alone: a read that takes long gives way to the log (see store/runner.c). */
 static enum code
-load_keys(struct tx *tx, struct catalogue *catalogue, struct err *err)
+rows_run(struct tx *tx, struct op *op, struct err *err)
 {
-    struct row *rows;
-    struct key_entry *keys;
-    uint32_t count;
-    enum code rc = list_all(tx, TABLE_api_key, catalogue, &rows, &count, err);
-    if (rc)
-        return rc;
-    keys = arena_array(&catalogue->arena, struct key_entry, count);
+    struct reading *reading = op->context;
+
+    arena_reset(reading->arena);
+    enum code rc = list_all(tx, TABLE_tenant, reading->arena, &reading->tenants, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_programme, reading->arena, &reading->programmes, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_programme_version, reading->arena, &reading->versions, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_api_key, reading->arena, &reading->keys, err);
+    return rc;
+}
+
+static enum code
+read_rows(struct service *service, struct reading *reading, struct err *err)
+{
+    enum code rc = OK;
+
+    for (int tried = 0; tried < read_tries_max; tried++) {
+        struct op op = { .access = ACCESS_READ, .run = rows_run, .context = reading };
+        struct arena arena;
+        arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
+        op.arena = &arena;
+        rc = store_run(service->store, &op, err);
+        arena_release(&arena);
+        if (rc != CODE_BUSY)
+            break;
+    }
+    return rc;
+}
+
+/* ---- a snapshot is made of them ---- */
+
+static enum code
+make_keys(struct catalogue *catalogue, const struct rows *rows, struct err *err)
+{
+    struct key_entry *keys = arena_array(&catalogue->arena, struct key_entry, rows->count);
+
     if (!keys)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    for (uint32_t i = 0; i < count; i++) {
-        const struct cell *cell = rows[i].cell;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const struct cell *cell = rows->row[i].cell;
         struct key_entry *key = &keys[catalogue->key_count];
         if (cell[7].number != 0 || cell[2].text.len != sha256_bytes)
             continue; /* revoked */
@@ -206,8 +264,23 @@ load_keys(struct tx *tx, struct catalogue *catalogue, struct err *err)
     return OK;
 }
 
+/* The plan that the snapshot before this one made of the same document, or NULL. */
+static const struct plan *
+plan_of_older(const struct catalogue *older, const struct programme_entry *programme,
+              const struct version_entry *version)
+{
+    const struct programme_entry *same =
+        older ? catalogue_programme_no(older, programme->tenant, programme->programme) : NULL;
+    const struct version_entry *found = same ? programme_version(same, version->version) : NULL;
+    bool is_same = found && text_equal(found->document, version->document) &&
+                   text_equal(found->zone, version->zone);
+
+    return is_same ? found->plan : NULL;
+}
+
 static enum code
-load_version(const struct row *row, struct catalogue *catalogue, struct version_entry *version,
+make_version(const struct row *row, struct catalogue *catalogue,
+             const struct programme_entry *programme, struct version_entry *version,
              struct err *err)
 {
     const struct cell *cell = row->cell;
@@ -219,12 +292,14 @@ load_version(const struct row *row, struct catalogue *catalogue, struct version_
     if (cell[5].text.len == sha256_bytes)
         memcpy(version->hash, cell[5].text.ptr, sha256_bytes);
     version->document = cell[6].text;
-    enum code rc = plan_compile(&catalogue->arena, cell[6].text, cell[7].text, version->version,
-                                &plan, &problems, err);
-    if (rc)
-        return err_wrap(err, "version %u of a published programme", version->version);
+    version->zone = cell[7].text;
+    version->plan = plan_of_older(catalogue->older, programme, version);
+    if (version->plan)
+        return OK;
+    enum code rc = plan_compile(&catalogue->arena, version->document, version->zone,
+                                version->version, &plan, &problems, err);
     version->plan = plan;
-    return OK;
+    return rc ? err_wrap(err, "version %u of a published programme", version->version) : OK;
 }
 
 /* Does the version's row stand before the programme's, with it (0), or after? */
@@ -238,103 +313,85 @@ compare_programmes(const struct row *version, const struct programme_entry *prog
     return number < programme->programme ? -1 : number > programme->programme;
 }
 
-/* Rows of all versions stand in the order of the programmes: each is read once. */
+/* Rows of all versions stand in the order of the programmes: each is looked at once. */
 static enum code
-load_versions(struct tx *tx, struct catalogue *catalogue, struct programme_entry *programmes,
-              uint32_t programme_count, struct err *err)
+make_versions(struct catalogue *catalogue, struct programme_entry *programmes,
+              const struct rows *rows, struct err *err)
 {
-    struct version_entry *versions;
-    struct row *rows;
-    uint32_t count, at = 0;
-    enum code rc = list_all(tx, TABLE_programme_version, catalogue, &rows, &count, err);
+    struct version_entry *versions = arena_array(&catalogue->arena, struct version_entry,
+                                                 rows->count);
+    uint32_t at = 0;
 
-    if (rc)
-        return rc;
-    versions = arena_array(&catalogue->arena, struct version_entry, count);
     if (!versions)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    for (uint32_t i = 0; i < programme_count; i++) {
-        while (at < count && compare_programmes(&rows[at], &programmes[i]) < 0)
+    for (uint32_t i = 0; i < catalogue->programme_count; i++) {
+        struct programme_entry *programme = &programmes[i];
+        while (at < rows->count && compare_programmes(&rows->row[at], programme) < 0)
             at++;
-        programmes[i].version = &versions[at];
-        for (; at < count && compare_programmes(&rows[at], &programmes[i]) == 0; at++) {
-            rc = load_version(&rows[at], catalogue, &versions[at], err);
+        programme->version = &versions[at];
+        for (; at < rows->count && compare_programmes(&rows->row[at], programme) == 0; at++) {
+            enum code rc = make_version(&rows->row[at], catalogue, programme, &versions[at], err);
             if (rc)
                 return rc;
-            programmes[i].version_count++;
+            programme->version_count++;
         }
     }
     return OK;
 }
 
 static enum code
-load_programmes(struct tx *tx, struct catalogue *catalogue, struct err *err)
+make_programmes(struct catalogue *catalogue, const struct reading *reading, struct err *err)
 {
-    struct row *rows;
-    struct programme_entry *programmes;
-    uint32_t count;
-    enum code rc = list_all(tx, TABLE_programme, catalogue, &rows, &count, err);
-    if (rc)
-        return rc;
-    programmes = arena_array(&catalogue->arena, struct programme_entry, count);
+    const struct rows *rows = &reading->programmes;
+    struct programme_entry *programmes = arena_array(&catalogue->arena, struct programme_entry,
+                                                     rows->count);
+
     if (!programmes)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    for (uint32_t i = 0; i < count; i++) {
-        programmes[i].tenant = (uint32_t)rows[i].cell[0].number;
-        programmes[i].programme = (uint32_t)rows[i].cell[1].number;
-        programmes[i].code = rows[i].cell[2].text;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        programmes[i].tenant = (uint32_t)rows->row[i].cell[0].number;
+        programmes[i].programme = (uint32_t)rows->row[i].cell[1].number;
+        programmes[i].code = rows->row[i].cell[2].text;
     }
     catalogue->programme = programmes;
-    catalogue->programme_count = count;
-    return load_versions(tx, catalogue, programmes, count, err);
+    catalogue->programme_count = rows->count;
+    return make_versions(catalogue, programmes, &reading->versions, err);
 }
 
 static enum code
-load_tenants(struct tx *tx, struct catalogue *catalogue, struct err *err)
+make_tenants(struct catalogue *catalogue, const struct rows *rows, struct err *err)
 {
-    struct row *rows;
-    struct tenant_entry *tenants;
-    uint32_t count;
-    enum code rc = list_all(tx, TABLE_tenant, catalogue, &rows, &count, err);
-    if (rc)
-        return rc;
-    tenants = arena_array(&catalogue->arena, struct tenant_entry, count);
+    struct tenant_entry *tenants = arena_array(&catalogue->arena, struct tenant_entry,
+                                               rows->count);
+
     if (!tenants)
         return err_set(err, CODE_NO_MEMORY, "the catalogue is too large");
-    for (uint32_t i = 0; i < count; i++)
-        tenants[i] = (struct tenant_entry){ (uint32_t)rows[i].cell[0].number,
-                                            rows[i].cell[1].text };
+    for (uint32_t i = 0; i < rows->count; i++)
+        tenants[i] = (struct tenant_entry){ (uint32_t)rows->row[i].cell[0].number,
+                                            rows->row[i].cell[1].text };
     catalogue->tenant = tenants;
-    catalogue->tenant_count = count;
+    catalogue->tenant_count = rows->count;
     return OK;
 }
 
+/* Reads the store and fills `catalogue`, which follows `older`. */
 static enum code
-load_run(struct tx *tx, struct op *op, struct err *err)
+load(struct service *service, struct catalogue *catalogue, const struct catalogue *older,
+     struct err *err)
 {
-    struct catalogue *catalogue = op->context;
+    struct reading reading = { .arena = &catalogue->arena };
+    enum code rc = read_rows(service, &reading, err);
 
-    arena_reset(&catalogue->arena);
+    if (rc)
+        return rc;
     map_init(&catalogue->key_by_id, &catalogue->arena);
     catalogue->tenant_count = catalogue->programme_count = catalogue->key_count = 0;
-    enum code rc = load_tenants(tx, catalogue, err);
+    catalogue->older = older;
+    rc = make_tenants(catalogue, &reading.tenants, err);
     if (!rc)
-        rc = load_programmes(tx, catalogue, err);
+        rc = make_programmes(catalogue, &reading, err);
     if (!rc)
-        rc = load_keys(tx, catalogue, err);
-    return rc;
-}
-
-static enum code
-load(struct service *service, struct catalogue *catalogue, struct err *err)
-{
-    struct op op = { .access = ACCESS_READ, .run = load_run, .context = catalogue };
-    struct arena arena;
-
-    arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
-    op.arena = &arena;
-    enum code rc = store_run(service->store, &op, err);
-    arena_release(&arena);
+        rc = make_keys(catalogue, &reading.keys, err);
     return rc;
 }
 
@@ -354,8 +411,7 @@ catalogue_reload(struct service *service, struct err *err)
     arena_init(&catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
     do {
         older = atomic_load(&service->catalogue);
-        rc = load(service, catalogue, err);
-        catalogue->older = older;
+        rc = load(service, catalogue, older, err);
     } while (!rc && !atomic_compare_exchange_strong(&service->catalogue, &older, catalogue));
     if (rc) {
         arena_release(&catalogue->arena);

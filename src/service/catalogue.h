@@ -19,7 +19,7 @@ struct version_entry {
     uint32_t version;
     unix_ms in_force_from;
     unsigned char hash[sha256_bytes]; /* of the document */
-    struct text document;
+    struct text document, zone;
     const struct plan *plan;
 };
 

@@ -133,19 +133,10 @@ answers(const struct server *server)
     return PQping(conninfo) == PQPING_OK;
 }
 
-static void
-await_answer(struct server *server)
-{
-    for (int waited = 0; !answers(server); waited += 20) {
-        int status;
-        if (waited > start_ms_max || waitpid(server->pid, &status, WNOHANG) == server->pid) {
-            fprintf(stderr, "the server in %s does not start, see its log\n", server->folder);
-            exit(1);
-        }
-        usleep(20 * 1000);
-    }
-}
-
+/*
+ * Starts it and waits until it answers. After a kill its orphans may live a moment longer, and
+ * while they hold the shared memory a new server ends at once: then another is launched.
+ */
 void
 server_revive(struct server *server)
 {
@@ -155,7 +146,15 @@ server_revive(struct server *server)
         "-c", "full_page_writes=off", "-c", "log_min_messages=warning", NULL
     };
     server->pid = launch(server, "postgres", argument);
-    await_answer(server);
+    for (int waited = 0; !answers(server); waited += 20) {
+        if (waited > start_ms_max) {
+            fprintf(stderr, "the server in %s does not start, see its log\n", server->folder);
+            exit(1);
+        }
+        usleep(20 * 1000);
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid)
+            server->pid = launch(server, "postgres", argument);
+    }
 }
 
 void
@@ -194,10 +193,9 @@ server_kill(struct server *server)
 {
     if (server->pid == 0)
         return;
-    kill(-server->pid, SIGKILL);
+    kill(server->pid, SIGKILL); /* its children, each in a group of its own, notice and go */
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
-    usleep(20 * 1000); /* its children go a moment later */
 }
 
 static int

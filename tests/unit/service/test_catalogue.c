@@ -58,8 +58,11 @@ publish_some(void *context)
         write_document(document, id, 2);
         snprintf(body, sizeof(body), "{'document':%s}", document);
         struct question question = { .route = CALL_PUBLISH, .body = body, .param = { id } };
-        if (house_ask(&house, &question, &arena).outcome != OUTCOME_DONE)
+        struct answer answer = house_ask(&house, &question, &arena);
+        if (answer.outcome != OUTCOME_DONE) {
+            fprintf(stderr, "publishing '%s': %.*s\n", id, (int)answer.text.len, answer.text.ptr);
             abort();
+        }
         for (int seen = 0; seen <= i; seen++) { /* what was told once is true from then on */
             snprintf(id, sizeof(id), "p%d-%d", *thread, seen);
             question = (struct question){ .route = CALL_PROGRAMME, .param = { id } };
