@@ -5,7 +5,7 @@
  * Must not:  name a table or a column itself, but for `owner_id`, `next_due` and `version`, which
  *            verbs mean.
  * Invariant: a statement on an owner table says `owner_id = $1` (RANGE and DUE over the table owner
- *            and LIST over the table receipt are scans of one shard for jobs; the lint lists them).
+ *            and LIST over any are scans of one shard for jobs; the lint lists them).
  * Cost:      built once per open store.
  * Tests:     tests/unit/store/test_schema_lint.c, test_statement_lint.c
  */
