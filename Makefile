@@ -217,6 +217,13 @@ stories: $(program) $(kill_programs)
 quick-stories: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/stories $(quick_scripts)
 
+# Stories whose book is opened by tests/stories/lib/book.py, told over PostgreSQL as well.
+POSTGRES_STORIES := awn races repeats refusals
+postgres-stories: $(program) $(kill_programs)
+	@KOPILKA=$(BUILD)/kopilka STORY_STORE=postgresql RACES_ROUNDS=20 tools/run \
+	    -l $(BUILD)/logs/postgres-stories -t 900 $(POSTGRES_STORIES:%=tests/stories/%)
+.PHONY: postgres-stories
+
 # kill -9 under load: KILL_CYCLES of them (default 300), two books at once.
 kills: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/kills -t 7200 tests/kill/cycles

@@ -7,7 +7,8 @@
  *              half     the same, but the first half of that write is done
  *              sync     before a sync (fdatasync): the batch is written, not durable
  *              synced   after a sync: the batch is durable, nobody has been answered
- *              answer   before an answer is sent (send)
+ *              commit   before a database on a local socket hears COMMIT
+ *              answer   before an answer is sent (send, not to a local socket)
  *            KOP_KILL_AFTER=FILE: nothing is counted before FILE exists.
  * Must not:  change what a call does otherwise.
  */
@@ -74,12 +75,23 @@ fdatasync(int fd)
     return rc;
 }
 
+/* A local socket leads to the database; a client comes over the network. */
+static bool
+is_local(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
 ssize_t
 send(int fd, const void *bytes, size_t size, int flags)
 {
     ssize_t (*real)(int, const void *, size_t, int) = dlsym(RTLD_NEXT, "send");
 
-    if (due("answer"))
+    if (is_local(fd) ? memmem(bytes, size, "COMMIT", 6) != NULL && due("commit") : due("answer"))
         end();
     return real(fd, bytes, size, flags);
 }

@@ -2,7 +2,8 @@
  * tills.c - scripted tills: many keep-alive connections, each with its own list of requests.
  *
  * Owns:      sending a script's requests and a log of the answers that came.
- * Use:       tills PORT KEY SCRIPT LOG
+ * Use:       tills PORT[,PORT...] KEY SCRIPT LOG
+ *            Connections take the ports by turns: several servers of one book.
  *            A line of SCRIPT: connection method path idempotency-key body ("-": none; the body is
  *            the rest of the line). In a body $R stands for the reserve's id in the connection's
  *            latest answer that had one; a request whose $R is unknown is not sent.
@@ -28,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { connections_most = 1024, id_digits_most = 24, silence_ms = 20000 };
+enum { connections_most = 1024, ports_most = 16, id_digits_most = 24, silence_ms = 20000 };
 
 /* One line of the script; texts point into the file's bytes and end with 0. */
 struct request {
@@ -47,7 +48,8 @@ struct connection {
 };
 
 struct tills {
-    int port;
+    uint16_t port[ports_most];
+    uint32_t port_count;
     const char *key;
     struct request *request; /* by line of the script, from 1 */
     uint32_t request_count;
@@ -327,7 +329,9 @@ take_answer(struct tills *tills, struct connection *c)
 static void
 connect_one(struct tills *tills, struct connection *c)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)tills->port)};
+    uint32_t number = (uint32_t)(c - tills->connection);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(tills->port[number % tills->port_count])};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     int one = 1;
 
@@ -344,6 +348,23 @@ connect_one(struct tills *tills, struct connection *c)
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
 }
 
+static void
+read_ports(struct tills *tills, const char *text)
+{
+    char *end;
+
+    for (const char *at = text;; at = end + 1) {
+        unsigned long port = strtoul(at, &end, 10);
+        if (port == 0 || port > UINT16_MAX || tills->port_count == ports_most) {
+            errno = EINVAL;
+            die(text);
+        }
+        tills->port[tills->port_count++] = (uint16_t)port;
+        if (*end != ',')
+            return;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -351,10 +372,10 @@ main(int argc, char **argv)
     struct epoll_event events[256];
 
     if (argc != 5) {
-        fprintf(stderr, "usage: tills PORT KEY SCRIPT LOG\n");
+        fprintf(stderr, "usage: tills PORT[,PORT...] KEY SCRIPT LOG\n");
         return 2;
     }
-    tills.port = (int)strtol(argv[1], NULL, 10);
+    read_ports(&tills, argv[1]);
     tills.key = argv[2];
     read_script(&tills, argv[3]);
     tills.log = open(argv[4], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -49,18 +49,24 @@ def run(*words, check=True):
     return done
 
 
+def words_of(book):
+    """How the program is told of a book: a file's path, or a book of book.py."""
+    return ("--db", book) if isinstance(book, str) else book.words
+
+
 class Server:
     """`kopilka serve` on a port that the kernel chooses."""
 
-    def __init__(self, db, *options, scopes="till,read,members,admin", key=None, env=None):
-        self.db, self.options, self.env = db, options, env
-        self.key = key or run("key", "--db", db, "--scopes", scopes).stdout.strip()
+    def __init__(self, book, *options, scopes="till,read,members,admin", key=None, env=None):
+        self.book, self.options, self.env = book, options, env
+        self.db = book if isinstance(book, str) else book.path
+        self.key = key or run("key", *words_of(book), "--scopes", scopes).stdout.strip()
         self.process = None
         atexit.register(self.end)
         self.start()
 
     def words(self):
-        return ("serve", "--db", self.db, "--port", "0", *self.options)
+        return ("serve", *words_of(self.book), "--port", "0", *self.options)
 
     def launch(self, env=None):
         """Start it; tell whether it listens. What it says as an error is in DB.errors."""
@@ -129,8 +135,8 @@ class Server:
         return answer["member"]
 
 
-def verify(story, db):
+def verify(story, book):
     """The books must be right; returns the state hash."""
-    done = run("verify", "--db", db, check=False)
+    done = run("verify", *words_of(book), check=False)
     story.check("verify", (done.returncode, "faults 0" in done.stdout), (0, True))
     return done.stdout.strip().rsplit(" ", 1)[-1]

@@ -46,7 +46,7 @@ class Postgres:
             os.setuid(self.user.pw_uid)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
-    def start(self):
+    def launch(self):
         settings = ("listen_addresses=", "fsync=off", "max_connections=200", *self.settings)
         words = [word for setting in settings for word in ("-c", setting)]
         with open(f"{self.folder}/log", "ab") as log:
@@ -54,19 +54,43 @@ class Postgres:
                 [f"{self.bin}/postgres", "-D", f"{self.folder}/data", "-k", self.folder, *words],
                 preexec_fn=self._become, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder)
+
+    def start(self):
+        """
+        Start it and wait until it answers. Who was killed may have left children behind that live
+        a moment longer: while they hold the shared memory a new server ends at once, and another
+        is launched.
+        """
+        self.launch()
         until = time.monotonic() + 60
         while subprocess.run([f"{self.bin}/pg_isready", "-q", "-h", self.folder],
                              check=False).returncode:
-            if time.monotonic() > until or self.process.poll() is not None:
+            if time.monotonic() > until:
                 with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
                     raise RuntimeError(f"PostgreSQL did not start: {log.read()}")
             time.sleep(0.02)
+            if self.process.poll() is not None:
+                self.launch()
 
-    def kill(self):
-        """Every process of it gone at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+    def kill(self, orphans=True):
+        """
+        kill -9. With `orphans` of the first process alone: its children, each a group of its own,
+        notice it and go, and until then they may still commit. Else of every process, as near to
+        at once as it goes.
+        """
+        children = []
+        if not orphans:
+            self.process.send_signal(signal.SIGSTOP)  # no more are born
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
+                      encoding="ascii") as file:
+                children = [int(pid) for pid in file.read().split()]
+        self.process.kill()
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.process.wait()
-        time.sleep(0.05)
 
     def end(self):
         if self.process and self.process.poll() is None:
@@ -74,7 +98,7 @@ class Postgres:
             try:
                 self.process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                self.kill(orphans=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, name="postgres"):

@@ -27,6 +27,14 @@ class Request:
         return f"{self.connection} {self.method} {self.path} {self.key} {self.body or '-'}\n"
 
 
+class Fleet:
+    """Servers of one book as one server: connections take them by turns."""
+
+    def __init__(self, *servers):
+        self.port = ",".join(str(server.port) for server in servers)
+        self.key = servers[0].key
+
+
 class Run:
     """A script that is being told to a server; `answers` by index once wait() has come back."""
 
