@@ -10,7 +10,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-void trouble(struct sim *sim, const char *format, ...)
+void
+trouble(struct sim *sim, const char *format, ...)
 {
     size_t room = sizeof(sim->trouble) - sim->trouble_len;
     va_list args;
@@ -26,10 +27,11 @@ void trouble(struct sim *sim, const char *format, ...)
     sim->trouble[sim->trouble_len] = 0;
 }
 
-const struct answer *answer_root(struct sim *sim)
+const struct answer *
+answer_root(struct sim *sim)
 {
-    const struct answer *root =
-        answer_parse(&sim->tree, sim->server.answer, sim->server.answer_len);
+    const struct answer *root = answer_parse(&sim->tree, sim->server.answer,
+                                             sim->server.answer_len);
 
     if (root == NULL)
         trouble(sim, "the answer is not JSON");
@@ -37,8 +39,9 @@ const struct answer *answer_root(struct sim *sim)
 }
 
 /* One amount of `object`. */
-static void same(struct sim *sim, const char *where, const struct answer *object, const char *name,
-                 int scale, int64_t wanted)
+static void
+same(struct sim *sim, const char *where, const struct answer *object, const char *name, int scale,
+     int64_t wanted)
 {
     const struct answer *value = answer_get(&sim->tree, object, name);
     char told[64], ours[64];
@@ -51,8 +54,9 @@ static void same(struct sim *sim, const char *where, const struct answer *object
     trouble(sim, "  %s %s: server %s, model %s", where, name, told[0] ? told : "(none)", ours);
 }
 
-static void same_instant(struct sim *sim, const char *where, const struct answer *object,
-                         const char *name, int64_t wanted)
+static void
+same_instant(struct sim *sim, const char *where, const struct answer *object, const char *name,
+             int64_t wanted)
 {
     const struct answer *value = answer_get(&sim->tree, object, name);
     char told[64], ours[64] = "never";
@@ -66,7 +70,8 @@ static void same_instant(struct sim *sim, const char *where, const struct answer
     trouble(sim, "  %s %s: server %s, model %s", where, name, told, ours);
 }
 
-static void same_count(struct sim *sim, const char *what, const struct answer *list, int wanted)
+static void
+same_count(struct sim *sim, const char *what, const struct answer *list, int wanted)
 {
     if (list == NULL || answer_count(list) != wanted)
         trouble(sim, "  number of %s: server %d, model %d", what, answer_count(list), wanted);
@@ -74,8 +79,8 @@ static void same_count(struct sim *sim, const char *what, const struct answer *l
 
 /* ---- what was decided ---- */
 
-static void same_parts(struct sim *sim, const char *where, const struct answer *line,
-                       const struct m_part *part)
+static void
+same_parts(struct sim *sim, const char *where, const struct answer *line, const struct m_part *part)
 {
     int scale = sim->programme->money_scale;
 
@@ -89,7 +94,8 @@ static void same_parts(struct sim *sim, const char *where, const struct answer *
 }
 
 /* The entry of `list` that names `rule`, or NULL. */
-static const struct answer *of_rule(struct sim *sim, const struct answer *list, const char *rule)
+static const struct answer *
+of_rule(struct sim *sim, const struct answer *list, const char *rule)
 {
     for (int i = 0; i < answer_count(list); i++) {
         const struct answer *item = answer_at(&sim->tree, list, i);
@@ -99,8 +105,8 @@ static const struct answer *of_rule(struct sim *sim, const struct answer *list, 
     return NULL;
 }
 
-static void same_line(struct sim *sim, const struct answer *line, const struct m_decision *decision,
-                      int i)
+static void
+same_line(struct sim *sim, const struct answer *line, const struct m_decision *decision, int i)
 {
     const struct answer *discounts = answer_get(&sim->tree, line, "discounts");
     const struct answer *earned = answer_get(&sim->tree, line, "earned");
@@ -132,8 +138,8 @@ static void same_line(struct sim *sim, const struct answer *line, const struct m
     same_count(sim, "earnings of a line", earned, earned_count);
 }
 
-static void same_discounts(struct sim *sim, const struct answer *list,
-                           const struct m_decision *decision)
+static void
+same_discounts(struct sim *sim, const struct answer *list, const struct m_decision *decision)
 {
     int count = 0;
 
@@ -153,8 +159,9 @@ static void same_discounts(struct sim *sim, const struct answer *list,
 }
 
 /* lots: the member's, by the receipt's earnings; NULL: nothing was booked. */
-static void same_earned(struct sim *sim, const struct answer *list,
-                        const struct m_decision *decision, const struct m_lot *const *lots)
+static void
+same_earned(struct sim *sim, const struct answer *list, const struct m_decision *decision,
+            const struct m_lot *const *lots)
 {
     same_count(sim, "earnings", list, decision->earning_count);
     for (int e = 0; e < decision->earning_count; e++) {
@@ -175,8 +182,8 @@ static void same_earned(struct sim *sim, const struct answer *list,
     }
 }
 
-static void same_redeemed(struct sim *sim, const struct answer *list,
-                          const struct m_decision *decision)
+static void
+same_redeemed(struct sim *sim, const struct answer *list, const struct m_decision *decision)
 {
     same_count(sim, "redemptions", list, decision->redemption_count);
     for (int r = 0; r < decision->redemption_count; r++) {
@@ -190,7 +197,8 @@ static void same_redeemed(struct sim *sim, const struct answer *list,
     }
 }
 
-static void same_levels(struct sim *sim, const struct answer *levels, const int *level)
+static void
+same_levels(struct sim *sim, const struct answer *levels, const int *level)
 {
     for (int l = 0; l < sim->programme->ladder_count; l++) {
         const struct m_ladder *ladder = &sim->programme->ladder[l];
@@ -209,7 +217,23 @@ static void same_levels(struct sim *sim, const struct answer *levels, const int 
 
 /* ---- balances ---- */
 
-void compare_balances(struct sim *sim, const struct answer *balances, int member)
+/* Nobody has available points and a debt: whatever makes points available repays it. */
+static void
+owes_nothing_it_has(struct sim *sim, const struct answer *balance, int scale)
+{
+    int64_t active = 0, held = 0, debt = 0;
+
+    if (!answer_amount(answer_get(&sim->tree, balance, "active"), scale, &active) ||
+        !answer_amount(answer_get(&sim->tree, balance, "held"), scale, &held) ||
+        !answer_amount(answer_get(&sim->tree, balance, "debt"), scale, &debt))
+        return;
+    if (active - held > 0 && debt > 0)
+        trouble(sim, "  available %" PRId64 " and a debt of %" PRId64 " steps", active - held,
+                debt);
+}
+
+void
+compare_balances(struct sim *sim, const struct answer *balances, int member)
 {
     if (member < 0)
         return;
@@ -229,12 +253,14 @@ void compare_balances(struct sim *sim, const struct answer *balances, int member
         same(sim, currency->code, found, "pending", currency->scale, balance.pending);
         same(sim, currency->code, found, "held", currency->scale, balance.held);
         same(sim, currency->code, found, "debt", currency->scale, balance.debt);
+        owes_nothing_it_has(sim, found, currency->scale);
     }
 }
 
 /* The size that a lot was made with; nothing but points given again may add to it. */
-static void same_size(struct sim *sim, const char *where, const struct answer *item,
-                      const struct m_lot *lot, int scale)
+static void
+same_size(struct sim *sim, const char *where, const struct answer *item, const struct m_lot *lot,
+          int scale)
 {
     int64_t size = 0;
 
@@ -245,8 +271,8 @@ static void same_size(struct sim *sim, const char *where, const struct answer *i
         trouble(sim, "  %s: a size of %" PRId64 " with %" PRId64 " left", where, size, lot->left);
 }
 
-static void same_lot(struct sim *sim, const struct answer *item, const struct m_lot *lot,
-                     int number)
+static void
+same_lot(struct sim *sim, const struct answer *item, const struct m_lot *lot, int number)
 {
     const struct m_currency *currency = &sim->programme->currency[lot->currency];
     char where[60];
@@ -262,7 +288,8 @@ static void same_lot(struct sim *sim, const struct answer *item, const struct m_
     same_instant(sim, where, item, "expires_at", lot->expires_at);
 }
 
-void compare_balance(struct sim *sim, int member)
+void
+compare_balance(struct sim *sim, int member)
 {
     const struct m_member *who = &sim->model.member[member];
     const struct answer *root = answer_root(sim), *balance, *lots;
@@ -281,8 +308,9 @@ void compare_balance(struct sim *sim, int member)
 
 /* ---- whole answers ---- */
 
-void compare_purchase(struct sim *sim, const struct deed *deed, const struct m_decision *decision,
-                      const struct m_view *view, int receipt)
+void
+compare_purchase(struct sim *sim, const struct deed *deed, const struct m_decision *decision,
+                 const struct m_view *view, int receipt)
 {
     const struct answer *root = answer_root(sim), *lines;
     const struct m_lot *lots[m_rules_max];
@@ -311,8 +339,9 @@ void compare_purchase(struct sim *sim, const struct deed *deed, const struct m_d
 }
 
 /* Sum of `name` over the entries of `list` for one currency. */
-static void same_sum(struct sim *sim, const char *what, const struct answer *list, int c,
-                     const char *name, int64_t wanted)
+static void
+same_sum(struct sim *sim, const char *what, const struct answer *list, int c, const char *name,
+         int64_t wanted)
 {
     const struct m_currency *currency = &sim->programme->currency[c];
     int64_t sum = 0, part;
@@ -331,7 +360,8 @@ static void same_sum(struct sim *sim, const char *what, const struct answer *lis
                 currency->code, sum, wanted);
 }
 
-void compare_return(struct sim *sim, const struct deed *deed, const struct m_returned *returned)
+void
+compare_return(struct sim *sim, const struct deed *deed, const struct m_returned *returned)
 {
     const struct m_receipt *receipt = &sim->model.receipt[deed->receipt];
     const struct answer *root = answer_root(sim), *refund;
@@ -357,7 +387,8 @@ void compare_return(struct sim *sim, const struct deed *deed, const struct m_ret
     compare_balances(sim, answer_get(&sim->tree, root, "balances"), receipt->member);
 }
 
-void compare_event(struct sim *sim, const struct deed *deed, const struct m_decision *decision)
+void
+compare_event(struct sim *sim, const struct deed *deed, const struct m_decision *decision)
 {
     const struct answer *root = answer_root(sim);
 

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *grow(void *items, int count, int *cap, size_t size)
+static void *
+grow(void *items, int count, int *cap, size_t size)
 {
     if (count < *cap)
         return items;
@@ -22,23 +23,27 @@ static void *grow(void *items, int count, int *cap, size_t size)
     return items;
 }
 
-void model_init(struct model *model, const struct m_programme *programme)
+void
+model_init(struct model *model, const struct m_programme *programme)
 {
     *model = (struct model){ .edition = { programme }, .programme = programme };
 }
 
-void model_publish(struct model *model, const struct m_programme *second, int64_t from)
+void
+model_publish(struct model *model, const struct m_programme *second, int64_t from)
 {
     model->edition[1] = second;
     model->second_from = from;
 }
 
-const struct m_programme *model_in_force(const struct model *model, int64_t at)
+const struct m_programme *
+model_in_force(const struct model *model, int64_t at)
 {
     return model->edition[model->edition[1] != NULL && at >= model->second_from];
 }
 
-void model_release(struct model *model)
+void
+model_release(struct model *model)
 {
     for (int m = 0; m < model->member_count; m++) {
         for (int h = 0; h < model->member[m].hold_count; h++)
@@ -59,14 +64,16 @@ void model_release(struct model *model)
 /* ---- lots ---- */
 
 /* Is `a` spent before `b`? Both are places in the member's list. */
-static bool spent_before(const struct m_member *member, int a, int b)
+static bool
+spent_before(const struct m_member *member, int a, int b)
 {
     if (member->lot[a].expires_at != member->lot[b].expires_at)
         return member->lot[a].expires_at < member->lot[b].expires_at;
     return a < b;
 }
 
-int next_lot(const struct m_member *member, int currency, int after)
+int
+next_lot(const struct m_member *member, int currency, int after)
 {
     int best = -1;
 
@@ -82,17 +89,20 @@ int next_lot(const struct m_member *member, int currency, int after)
     return best;
 }
 
-void repay(struct m_member *member, struct m_lot *lot)
+void
+repay(struct m_member *member, struct m_lot *lot, int64_t points, enum m_repaid why)
 {
     int64_t *debt = &member->debt[lot->currency];
-    int64_t part = lot->left < *debt ? lot->left : *debt;
+    int64_t part = points < *debt ? points : *debt;
 
     lot->left -= part;
     *debt -= part;
+    member->tally.repaid[why] += part > 0;
 }
 
-static int make_lot(const struct model *model, struct m_member *member, int currency,
-                    int64_t points, int64_t earned_at, int64_t now)
+static int
+make_lot(const struct model *model, struct m_member *member, int currency, int64_t points,
+         int64_t earned_at, int64_t now)
 {
     const struct m_currency *terms = &model->programme->currency[currency];
     enum m_zone zone = model->programme->zone;
@@ -124,11 +134,12 @@ static int make_lot(const struct model *model, struct m_member *member, int curr
     lot.made_expires_at = lot.expires_at;
     member->lot[member->lot_count] = lot;
     if (!lot.pending)
-        repay(member, &member->lot[member->lot_count]);
+        repay(member, &member->lot[member->lot_count], points, M_MADE_ACTIVE);
     return member->lot_count++;
 }
 
-void model_balance(const struct model *model, int number, int currency, struct m_balance *out)
+void
+model_balance(const struct model *model, int number, int currency, struct m_balance *out)
 {
     const struct m_member *member = &model->member[number];
 
@@ -142,7 +153,8 @@ void model_balance(const struct model *model, int number, int currency, struct m
     }
 }
 
-int model_open_lots(const struct model *model, int number, int *lots, int cap)
+int
+model_open_lots(const struct model *model, int number, int *lots, int cap)
 {
     const struct m_member *member = &model->member[number];
     int count = 0;
@@ -163,22 +175,35 @@ int model_open_lots(const struct model *model, int number, int *lots, int cap)
 
 /* ---- settle ---- */
 
-void end_hold(struct m_member *member, int number)
+static void
+forget_hold(struct m_member *member, int number)
 {
-    struct m_hold *hold = &member->hold[number];
-
-    for (int t = 0; t < hold->take_count; t++)
-        member->lot[hold->take[t].lot].held -= hold->take[t].points;
-    free(hold->take);
+    free(member->hold[number].take);
     member->hold_count--;
     for (int h = number; h < member->hold_count; h++)
         member->hold[h] = member->hold[h + 1];
 }
 
+/* What it held is available again, lot by lot in the order of holding. */
+static void
+let_go(struct m_member *member, int number, int64_t now, enum m_repaid why)
+{
+    const struct m_hold *hold = &member->hold[number];
+
+    for (int t = 0; t < hold->take_count; t++) {
+        struct m_lot *lot = &member->lot[hold->take[t].lot];
+        lot->held -= hold->take[t].points;
+        member->tally.let_go_dead += lot->expires_at <= now && member->debt[lot->currency] > 0;
+        repay(member, lot, hold->take[t].points, why);
+    }
+    forget_hold(member, number);
+}
+
 enum { DUE_HOLD, DUE_ACTIVE, DUE_EXPIRY };
 
 /* The first thing due by `now`; false: nothing. */
-static bool first_due(const struct m_member *member, int64_t now, int *kind, int *which)
+static bool
+first_due(const struct m_member *member, int64_t now, int *kind, int *which)
 {
     int64_t best = M_NEVER;
 
@@ -208,24 +233,26 @@ static bool first_due(const struct m_member *member, int64_t now, int *kind, int
     return best != M_NEVER;
 }
 
-void settle(struct m_member *member, int64_t now)
+void
+settle(struct m_member *member, int64_t now)
 {
     int kind = DUE_HOLD, which = 0;
 
     while (first_due(member, now, &kind, &which)) {
         struct m_lot *lot = &member->lot[which];
         if (kind == DUE_HOLD) {
-            end_hold(member, which);
+            let_go(member, which, member->hold[which].ends_at, M_HOLD_ENDED);
         } else if (kind == DUE_ACTIVE) {
             lot->pending = false;
-            repay(member, lot);
+            repay(member, lot, lot->left, M_ACTIVATED);
         } else {
             lot->left = lot->held;
         }
     }
 }
 
-void model_settle(struct model *model, int member, int64_t now)
+void
+model_settle(struct model *model, int member, int64_t now)
 {
     if (member >= 0)
         settle(&model->member[member], now);
@@ -233,7 +260,8 @@ void model_settle(struct model *model, int member, int64_t now)
 
 /* ---- counters and levels ---- */
 
-static int64_t bucket_of(const struct model *model, int counter, int64_t at)
+static int64_t
+bucket_of(const struct model *model, int counter, int64_t at)
 {
     const struct m_counter *terms = &model->programme->counter[counter];
     int64_t day = m_local_day(model->programme->zone, at);
@@ -241,8 +269,9 @@ static int64_t bucket_of(const struct model *model, int counter, int64_t at)
     return terms->rolling_days > 0 ? day : m_period_number(terms->period, day);
 }
 
-void add_count(const struct model *model, struct m_member *member, int counter, int64_t at,
-               int64_t value)
+void
+add_count(const struct model *model, struct m_member *member, int counter, int64_t at,
+          int64_t value)
 {
     int64_t bucket = bucket_of(model, counter, at);
 
@@ -251,13 +280,14 @@ void add_count(const struct model *model, struct m_member *member, int counter, 
             member->count[i].value += value;
             return;
         }
-    member->count =
-        grow(member->count, member->count_count, &member->count_cap, sizeof(*member->count));
+    member->count = grow(member->count, member->count_count, &member->count_cap,
+                         sizeof(*member->count));
     member->count[member->count_count++] =
         (struct m_count){ .counter = counter, .bucket = bucket, .value = value };
 }
 
-int64_t model_counter(const struct model *model, int number, int counter, int64_t now)
+int64_t
+model_counter(const struct model *model, int number, int counter, int64_t now)
 {
     const struct m_member *member = &model->member[number];
     int days = model->programme->counter[counter].rolling_days;
@@ -272,7 +302,8 @@ int64_t model_counter(const struct model *model, int number, int counter, int64_
     return sum;
 }
 
-void update_levels(struct model *model, int number, int64_t now)
+void
+update_levels(struct model *model, int number, int64_t now)
 {
     struct m_member *member = &model->member[number];
 
@@ -290,7 +321,8 @@ void update_levels(struct model *model, int number, int64_t now)
 
 /* ---- members ---- */
 
-int model_enrol(struct model *model, int64_t now)
+int
+model_enrol(struct model *model, int64_t now)
 {
     model->programme = model_in_force(model, now);
     model->member = grow(model->member, model->member_count, &model->member_cap,
@@ -300,20 +332,17 @@ int model_enrol(struct model *model, int64_t now)
     return model->member_count - 1;
 }
 
-static int64_t larger_of(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-int64_t available(const struct model *model, int number, int currency)
+int64_t
+available(const struct model *model, int number, int currency)
 {
     struct m_balance balance;
 
     model_balance(model, number, currency, &balance);
-    return larger_of(balance.active - balance.held - balance.debt, 0);
+    return balance.active - balance.held;
 }
 
-void model_view(const struct model *model, int number, int64_t now, struct m_view *view)
+void
+model_view(const struct model *model, int number, int64_t now, struct m_view *view)
 {
     *view = (struct m_view){ .known = number >= 0 };
     if (number < 0)
@@ -329,7 +358,8 @@ void model_view(const struct model *model, int number, int64_t now, struct m_vie
 
 /* ---- purchases ---- */
 
-static enum outcome in_time(const struct model *model, const struct m_event *event, int64_t now)
+static enum outcome
+in_time(const struct model *model, const struct m_event *event, int64_t now)
 {
     if (now - event->occurred_at > model->programme->late_days * M_DAY)
         return OUTCOME_TOO_LATE;
@@ -337,9 +367,9 @@ static enum outcome in_time(const struct model *model, const struct m_event *eve
 }
 
 /* Settle, look, decide. */
-static enum outcome decide(struct model *model, int member, const struct m_event *event,
-                           enum m_mode mode, int64_t now, struct m_view *view,
-                           struct m_decision *out)
+static enum outcome
+decide(struct model *model, int member, const struct m_event *event, enum m_mode mode, int64_t now,
+       struct m_view *view, struct m_decision *out)
 {
     model->programme = model_in_force(model, event->occurred_at);
     *out = (struct m_decision){ .outcome = in_time(model, event, now) };
@@ -352,8 +382,9 @@ static enum outcome decide(struct model *model, int member, const struct m_event
 }
 
 /* Choose lots that pay `points`; fewer when there are fewer. What was chosen is added to `take`. */
-static int64_t choose_lots(const struct m_member *member, int currency, int64_t points,
-                           struct m_take **take, int *count)
+static int64_t
+choose_lots(const struct m_member *member, int currency, int64_t points, struct m_take **take,
+            int *count)
 {
     int64_t found = 0;
 
@@ -378,8 +409,9 @@ static int64_t choose_lots(const struct m_member *member, int currency, int64_t 
     return found;
 }
 
-static struct m_receipt *new_receipt(struct model *model, int member, const struct m_event *event,
-                                     const struct m_view *view, const struct m_decision *decision)
+static struct m_receipt *
+new_receipt(struct model *model, int member, const struct m_event *event, const struct m_view *view,
+            const struct m_decision *decision)
 {
     model->receipt = grow(model->receipt, model->receipt_count, &model->receipt_cap,
                           sizeof(*model->receipt));
@@ -395,15 +427,15 @@ static struct m_receipt *new_receipt(struct model *model, int member, const stru
 }
 
 /* Earnings, counters, levels: what a booked purchase leaves behind. */
-static void book_gains(struct model *model, struct m_receipt *receipt, int64_t now)
+static void
+book_gains(struct model *model, struct m_receipt *receipt, int64_t now)
 {
     const struct m_decision *decision = &receipt->decision;
     struct m_member *member = &model->member[receipt->member];
 
     for (int e = 0; e < decision->earning_count; e++)
-        receipt->lot[e] =
-            make_lot(model, member, decision->earning[e].currency, decision->earning[e].points,
-                     receipt->event.occurred_at, now);
+        receipt->lot[e] = make_lot(model, member, decision->earning[e].currency,
+                                   decision->earning[e].points, receipt->event.occurred_at, now);
     for (int c = 0; c < model->programme->counter_count; c++)
         if (decision->counter_add[c] != 0)
             add_count(model, member, c, receipt->event.occurred_at, decision->counter_add[c]);
@@ -411,16 +443,18 @@ static void book_gains(struct model *model, struct m_receipt *receipt, int64_t n
     settle(member, now); /* what came so late that it has died already */
 }
 
-void model_would(struct model *model, int member, const struct m_event *event, enum m_mode mode,
-                 int64_t now, struct m_decision *out)
+void
+model_would(struct model *model, int member, const struct m_event *event, enum m_mode mode,
+            int64_t now, struct m_decision *out)
 {
     struct m_view view;
 
     decide(model, member, event, mode, now, &view, out);
 }
 
-void model_quote(struct model *model, int member, const struct m_event *event, enum m_mode mode,
-                 int64_t now, struct m_decision *out)
+void
+model_quote(struct model *model, int member, const struct m_event *event, enum m_mode mode,
+            int64_t now, struct m_decision *out)
 {
     struct m_event asked = *event;
     struct m_view view;
@@ -430,7 +464,8 @@ void model_quote(struct model *model, int member, const struct m_event *event, e
 }
 
 /* Money worth of points that no balance covered, rounded to the nearest step. */
-static int64_t worth_of(const struct model *model, int currency, int64_t points)
+static int64_t
+worth_of(const struct model *model, int currency, int64_t points)
 {
     const struct m_currency *terms = &model->programme->currency[currency];
 
@@ -438,8 +473,9 @@ static int64_t worth_of(const struct model *model, int currency, int64_t points)
                    (m_wide)m_pow10(terms->scale) * 1000000, 1, M_HALF_UP);
 }
 
-enum outcome model_commit(struct model *model, int member, const struct m_event *event,
-                          enum m_mode mode, int64_t now, struct m_decision *out, int *number)
+enum outcome
+model_commit(struct model *model, int member, const struct m_event *event, enum m_mode mode,
+             int64_t now, struct m_decision *out, int *number)
 {
     struct m_view view;
     struct m_receipt *receipt;
@@ -455,8 +491,8 @@ enum outcome model_commit(struct model *model, int member, const struct m_event 
         int64_t wanted = paid->points, most = view.available[paid->currency];
         if (mode == M_FACT && wanted > most)
             wanted = most;
-        int64_t found = choose_lots(&model->member[member], paid->currency, wanted,
-                                    &receipt->take, &receipt->take_count);
+        int64_t found = choose_lots(&model->member[member], paid->currency, wanted, &receipt->take,
+                                    &receipt->take_count);
         if (found < wanted)
             abort(); /* what is available lies in lots */
         receipt->uncovered += worth_of(model, paid->currency, paid->points - found);
@@ -472,8 +508,9 @@ enum outcome model_commit(struct model *model, int member, const struct m_event 
 
 /* ---- reserves ---- */
 
-enum outcome model_reserve(struct model *model, int number, const struct m_event *event,
-                           int64_t now, struct m_decision *out, int *reserve)
+enum outcome
+model_reserve(struct model *model, int number, const struct m_event *event, int64_t now,
+              struct m_decision *out, int *reserve)
 {
     struct m_view view;
     struct m_hold hold = { .take_count = 0 };
@@ -507,7 +544,8 @@ enum outcome model_reserve(struct model *model, int number, const struct m_event
 }
 
 /* The hold of a reserve that is still live; -1: none. */
-static int live_hold(const struct model *model, int reserve)
+static int
+live_hold(const struct model *model, int reserve)
 {
     int member = model->reserve[reserve].member;
 
@@ -518,14 +556,15 @@ static int live_hold(const struct model *model, int reserve)
 }
 
 /* Live: not used, not cancelled, not over. */
-static bool is_live(const struct model *model, int reserve, int64_t now)
+static bool
+is_live(const struct model *model, int reserve, int64_t now)
 {
     return model->reserve[reserve].state == M_LIVE && now < model->reserve[reserve].valid_until;
 }
 
-enum outcome model_commit_reserve(struct model *model, int member, int number,
-                                  const struct m_event *key, int64_t now, struct m_decision *out,
-                                  int *receipt_number)
+enum outcome
+model_commit_reserve(struct model *model, int member, int number, const struct m_event *key,
+                     int64_t now, struct m_decision *out, int *receipt_number)
 {
     struct m_reserve *reserve = &model->reserve[number];
     struct m_event event = reserve->event;
@@ -562,13 +601,15 @@ enum outcome model_commit_reserve(struct model *model, int member, int number,
     for (int t = 0; t < receipt->take_count; t++) {
         receipt->take[t] = holder->hold[h].take[t];
         holder->lot[receipt->take[t].lot].left -= receipt->take[t].points;
+        holder->lot[receipt->take[t].lot].held -= receipt->take[t].points;
     }
-    end_hold(holder, h);
+    forget_hold(holder, h); /* it held what was reserved, and all of that was spent */
     book_gains(model, receipt, now);
     return OUTCOME_DONE;
 }
 
-enum outcome model_cancel(struct model *model, int number, int64_t now)
+enum outcome
+model_cancel(struct model *model, int number, int64_t now)
 {
     struct m_reserve *reserve = &model->reserve[number];
 
@@ -577,7 +618,7 @@ enum outcome model_cancel(struct model *model, int number, int64_t now)
         return OUTCOME_RESERVE_ENDED;
     reserve->state = M_CANCELLED;
     if (reserve->member >= 0) {
-        end_hold(&model->member[reserve->member], live_hold(model, number));
+        let_go(&model->member[reserve->member], live_hold(model, number), now, M_HOLD_GIVEN_UP);
         model_settle(model, reserve->member, now); /* what its hold kept alive */
     }
     return OUTCOME_DONE;
@@ -585,8 +626,9 @@ enum outcome model_cancel(struct model *model, int number, int64_t now)
 
 /* ---- openings and other events ---- */
 
-enum outcome model_opening(struct model *model, int member, int currency, int64_t points,
-                           int64_t at, int64_t now)
+enum outcome
+model_opening(struct model *model, int member, int currency, int64_t points, int64_t at,
+              int64_t now)
 {
     model->programme = model_in_force(model, now);
     model_settle(model, member, now);
@@ -595,8 +637,9 @@ enum outcome model_opening(struct model *model, int member, int currency, int64_
     return OUTCOME_DONE;
 }
 
-enum outcome model_event(struct model *model, int member, const struct m_event *event,
-                         int64_t now, struct m_decision *out)
+enum outcome
+model_event(struct model *model, int member, const struct m_event *event, int64_t now,
+            struct m_decision *out)
 {
     struct m_view view;
 

@@ -28,8 +28,8 @@ enum {
     m_skew_ms = 5 * 60000, /* a till's clock may run ahead by so much */
 };
 
-#define M_DAY INT64_C(86400000)
-#define M_HOUR INT64_C(3600000)
+#define M_DAY   INT64_C(86400000)
+#define M_HOUR  INT64_C(3600000)
 #define M_NEVER INT64_MAX
 
 /* ---- numbers, days and zones (model_number.c) ---- */
@@ -294,7 +294,7 @@ struct m_lot {
 struct m_take {
     int lot;
     int64_t points;
-    bool graced;        /* the lot as it was then: so it is made again when it is closed */
+    bool graced; /* the lot as it was then: so it is made again when it is closed */
     int64_t expires_at;
 };
 struct m_hold {
@@ -308,8 +308,28 @@ struct m_count {
     int64_t bucket, value;
 };
 
+/* What made points available that repaid a debt; also: dead when they were let go. */
+enum m_repaid {
+    M_MADE_ACTIVE,
+    M_ACTIVATED,
+    M_GIVEN_BACK,
+    M_HOLD_ENDED,
+    M_HOLD_GIVEN_UP,
+    m_repaid_count
+};
+
+/* How often what is rare came about: a load that never does it proves nothing. */
+struct m_tally {
+    long repaid[m_repaid_count];
+    long let_go_dead;   /* a hold let points go that died with it, and a debt stood */
+    long back_dead;     /* points given back died at once, and a debt stood */
+    long stood_in;      /* another rule gave what one had lost: less was taken than rules lost */
+    long stood_in_full; /* nothing at all was taken, though a rule lost */
+};
+
 struct m_member {
     int64_t enrolled_at;
+    struct m_tally tally;
     int lot_count, lot_cap;
     struct m_lot *lot; /* for ever, in order of making */
     int hold_count;
@@ -333,7 +353,7 @@ struct m_returned {
 };
 
 struct m_receipt {
-    int member; /* -1: nobody's */
+    int member;                          /* -1: nobody's */
     const struct m_programme *programme; /* the version it was decided by */
     struct m_event event;
     struct m_view view;
@@ -411,7 +431,7 @@ enum outcome model_return(struct model *model, int receipt, const int64_t *quant
                           int64_t occurred_at, int64_t now, struct m_returned *out);
 enum outcome model_opening(struct model *model, int member, int currency, int64_t points,
                            int64_t at, int64_t now);
-enum outcome model_event(struct model *model, int member, const struct m_event *event,
-                         int64_t now, struct m_decision *out);
+enum outcome model_event(struct model *model, int member, const struct m_event *event, int64_t now,
+                         struct m_decision *out);
 
 #endif

@@ -11,9 +11,8 @@
 void settle(struct m_member *member, int64_t now);
 /* The active lot with points that is spent next after lot `after` (-1: the first); -1: none. */
 int next_lot(const struct m_member *member, int currency, int after);
-/* An active lot pays the debt of its currency. */
-void repay(struct m_member *member, struct m_lot *lot);
-void end_hold(struct m_member *member, int number);
+/* So many points of an active lot have become available: they repay the debt of its currency. */
+void repay(struct m_member *member, struct m_lot *lot, int64_t points, enum m_repaid why);
 void add_count(const struct model *model, struct m_member *member, int counter, int64_t at,
                int64_t value);
 void update_levels(struct model *model, int member, int64_t now);

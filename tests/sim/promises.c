@@ -13,7 +13,8 @@
 
 /* ---- nothing is gained against the goods kept ---- */
 
-static bool all_returned(const struct m_receipt *receipt)
+static bool
+all_returned(const struct m_receipt *receipt)
 {
     for (int i = 0; i < receipt->event.line_count; i++)
         if (receipt->quantity[i] < receipt->event.line[i].quantity)
@@ -22,7 +23,8 @@ static bool all_returned(const struct m_receipt *receipt)
 }
 
 /* The kept goods decided alone, around the payments that trace left on them. */
-static void decide_kept(const struct m_receipt *receipt, struct m_decision *kept)
+static void
+decide_kept(const struct m_receipt *receipt, struct m_decision *kept)
 {
     struct m_event event = receipt->event;
     struct m_part part[m_lines_max] = { { 0 } };
@@ -42,7 +44,8 @@ static void decide_kept(const struct m_receipt *receipt, struct m_decision *kept
 }
 
 /* Everything that came back of it: money, certificates, purse, points at their worth. */
-static int64_t given_back(const struct m_receipt *receipt, const struct sold *sold)
+static int64_t
+given_back(const struct m_receipt *receipt, const struct sold *sold)
 {
     const struct m_programme *programme = receipt->programme;
     int64_t given = sold->refunded + sold->certificate + sold->purse;
@@ -56,7 +59,33 @@ static int64_t given_back(const struct m_receipt *receipt, const struct sold *so
     return given;
 }
 
-void promise_no_gain(struct sim *sim, int number)
+/* Of each currency what the goods kept earn now, at most what was earned; less only while owed. */
+static void
+promise_earned(struct sim *sim, const struct m_receipt *receipt, const struct sold *sold,
+               const struct m_decision *kept)
+{
+    for (int c = 0; c < sim->programme->currency_count; c++) {
+        int64_t gave = 0, given, deserved = 0;
+        for (int e = 0; e < receipt->decision.earning_count; e++)
+            if (receipt->decision.earning[e].currency == c)
+                gave += receipt->decision.earning[e].points;
+        given = gave - sold->revoked[c];
+        for (int e = 0; e < kept->earning_count; e++)
+            if (kept->earning[e].currency == c)
+                deserved += kept->earning[e].points;
+        if (given > deserved)
+            trouble(sim, "  kept goods earn %" PRId64 " of currency %d, kept are %" PRId64,
+                    deserved, c, given);
+        if (sold->shortfall == 0 && given < deserved && given < gave)
+            trouble(sim,
+                    "  kept goods earn %" PRId64 " of currency %d, and only %" PRId64 " of %" PRId64
+                    " were left",
+                    deserved, c, given, gave);
+    }
+}
+
+void
+promise_no_gain(struct sim *sim, int number)
 {
     const struct m_receipt *receipt = &sim->model.receipt[number];
     const struct sold *sold = &sim->sold[number];
@@ -79,24 +108,14 @@ void promise_no_gain(struct sim *sim, int number)
         trouble(sim,
                 "  kept goods cost %" PRId64 ", paid for them %" PRId64 " and %" PRId64 " owed",
                 wanted, paid, sold->shortfall);
-    for (int c = 0; c < sim->programme->currency_count; c++) {
-        int64_t given = -sold->revoked[c], deserved = 0;
-        for (int e = 0; e < receipt->decision.earning_count; e++)
-            if (receipt->decision.earning[e].currency == c)
-                given += receipt->decision.earning[e].points;
-        for (int e = 0; e < kept.earning_count; e++)
-            if (kept.earning[e].currency == c)
-                deserved += kept.earning[e].points;
-        if (given > deserved)
-            trouble(sim, "  kept goods earn %" PRId64 " of currency %d, kept are %" PRId64,
-                    deserved, c, given);
-    }
+    promise_earned(sim, receipt, sold, &kept);
 }
 
 /* ---- a full return restores ---- */
 
 /* A random part of what is left of a receipt. */
-void return_part(struct sim *sim, int number, struct deed *deed)
+void
+return_part(struct sim *sim, int number, struct deed *deed)
 {
     const struct m_receipt *receipt = &sim->model.receipt[number];
     bool any = false;
@@ -113,7 +132,8 @@ void return_part(struct sim *sim, int number, struct deed *deed)
     deed->whole = !any;
 }
 
-static char *snapshot(struct sim *sim, int member)
+static char *
+snapshot(struct sim *sim, int member)
 {
     char *out, *lots;
 
@@ -125,7 +145,8 @@ static char *snapshot(struct sim *sim, int member)
     return out;
 }
 
-static void same_balances(struct sim *sim, const struct m_balance *before, int member)
+static void
+same_balances(struct sim *sim, const struct m_balance *before, int member)
 {
     for (int c = 0; c < sim->programme->currency_count; c++) {
         struct m_balance after;
@@ -142,7 +163,8 @@ static void same_balances(struct sim *sim, const struct m_balance *before, int m
     }
 }
 
-void promise_full_return(struct sim *sim)
+void
+promise_full_return(struct sim *sim)
 {
     struct m_balance before[m_currencies_max];
     int64_t counters[m_counters_max] = { 0 };
@@ -192,7 +214,8 @@ void promise_full_return(struct sim *sim)
 
 /* ---- parts end where the whole ends ---- */
 
-static void buy_as_twin(struct sim *sim, const struct deed *basket, int twin)
+static void
+buy_as_twin(struct sim *sim, const struct deed *basket, int twin)
 {
     struct deed deed = *basket;
 
@@ -202,7 +225,8 @@ static void buy_as_twin(struct sim *sim, const struct deed *basket, int twin)
     deliver(sim, &deed);
 }
 
-static void fill_purse(struct sim *sim, int twin, int64_t points)
+static void
+fill_purse(struct sim *sim, int twin, int64_t points)
 {
     for (int c = 0; c < sim->programme->currency_count; c++) {
         struct deed deed = { .kind = DEED_OPENING, .member = twin, .currency = c };
@@ -212,7 +236,8 @@ static void fill_purse(struct sim *sim, int twin, int64_t points)
     }
 }
 
-void promise_twins(struct sim *sim)
+void
+promise_twins(struct sim *sim)
 {
     int64_t points = (1 + chance(sim, 2000)) * 50, back[m_lines_max] = { 0 };
     struct deed basket, deed;

@@ -28,7 +28,8 @@ struct options {
 
 /* ---- time ---- */
 
-static void move_clock(struct sim *sim)
+static void
+move_clock(struct sim *sim)
 {
     if (chance_percent(sim, 35))
         return; /* several things at one instant */
@@ -45,18 +46,21 @@ static void move_clock(struct sim *sim)
 
 /* ---- actors ---- */
 
-static void remember(struct sim *sim, const struct deed *deed)
+static void
+remember(struct sim *sim, const struct deed *deed)
 {
     sim->recent[sim->recent_count++ % recent_max] = *deed;
 }
 
-static void send(struct sim *sim, const struct deed *deed)
+static void
+send(struct sim *sim, const struct deed *deed)
 {
     deliver(sim, deed);
     remember(sim, deed);
 }
 
-static void act_quote(struct sim *sim)
+static void
+act_quote(struct sim *sim)
 {
     struct deed deed;
 
@@ -64,7 +68,8 @@ static void act_quote(struct sim *sim)
     deliver(sim, &deed);
 }
 
-static void act_buy(struct sim *sim)
+static void
+act_buy(struct sim *sim)
 {
     struct deed deed;
 
@@ -73,7 +78,8 @@ static void act_buy(struct sim *sim)
 }
 
 /* A quote, perhaps something in between, and the commit that names its hash. */
-static void act_commit_quoted(struct sim *sim)
+static void
+act_commit_quoted(struct sim *sim)
 {
     struct deed deed;
 
@@ -87,7 +93,8 @@ static void act_commit_quoted(struct sim *sim)
 static void act_capture(struct sim *sim);
 static void act_cancel(struct sim *sim);
 
-static void act_reserve(struct sim *sim)
+static void
+act_reserve(struct sim *sim)
 {
     struct deed deed;
 
@@ -100,7 +107,8 @@ static void act_reserve(struct sim *sim)
 }
 
 /* The lot of a member that dies next within a few days; -1: none. */
-static int dying_lot(const struct sim *sim, int member)
+static int
+dying_lot(const struct sim *sim, int member)
 {
     const struct m_member *who = &sim->model.member[member];
     int64_t best = sim->now + 5 * M_DAY;
@@ -116,7 +124,8 @@ static int dying_lot(const struct sim *sim, int member)
 }
 
 /* Points are reserved minutes before they die, and the reserve outlives them. */
-static void act_brink(struct sim *sim)
+static void
+act_brink(struct sim *sim)
 {
     int member = some_member(sim), lot = dying_lot(sim, member);
     struct deed deed;
@@ -148,7 +157,8 @@ static void act_brink(struct sim *sim)
     deliver_balance(sim, member);
 }
 
-static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
+static bool
+some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
 {
     int count = sim->model.reserve_count, back = count < 5 ? count : 5;
 
@@ -160,7 +170,8 @@ static bool some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed
     return true;
 }
 
-static void act_capture(struct sim *sim)
+static void
+act_capture(struct sim *sim)
 {
     struct deed deed;
 
@@ -179,7 +190,8 @@ static void act_capture(struct sim *sim)
     send(sim, &deed);
 }
 
-static void act_cancel(struct sim *sim)
+static void
+act_cancel(struct sim *sim)
 {
     struct deed deed;
 
@@ -187,7 +199,8 @@ static void act_cancel(struct sim *sim)
         send(sim, &deed);
 }
 
-static void act_return(struct sim *sim)
+static void
+act_return(struct sim *sim)
 {
     struct deed deed;
 
@@ -196,22 +209,24 @@ static void act_return(struct sim *sim)
 }
 
 /* An answer was lost, or a till sends twice, or reuses a number. */
-static void act_repeat(struct sim *sim)
+static void
+act_repeat(struct sim *sim)
 {
     long count = sim->recent_count < recent_max ? sim->recent_count : recent_max;
     struct deed deed;
 
     if (count == 0)
         return;
-    deed = sim->recent[(sim->recent_count - 1 - chance(sim, chance_percent(sim, 60) ? 3 : count) %
-                                                    count) %
+    deed = sim->recent[(sim->recent_count - 1 -
+                        chance(sim, chance_percent(sim, 60) ? 3 : count) % count) %
                        recent_max];
     if ((!chance_percent(sim, 25) || !deed_change(&deed)) && chance_percent(sim, 50))
         deed.attempt++;
     deliver(sim, &deed);
 }
 
-static void act_other(struct sim *sim)
+static void
+act_other(struct sim *sim)
 {
     struct deed deed;
 
@@ -224,7 +239,8 @@ static void act_other(struct sim *sim)
 }
 
 /* A basket of several lines, one of them cheap, that may just meet a threshold. */
-static void buy_for_return(struct sim *sim, int member)
+static void
+buy_for_return(struct sim *sim, int member)
 {
     struct deed deed;
 
@@ -247,7 +263,8 @@ static void buy_for_return(struct sim *sim, int member)
 }
 
 /* A whole line of a receipt that is not back yet, or any part. */
-static void return_line(struct sim *sim, int number, struct deed *deed)
+static void
+return_line(struct sim *sim, int number, struct deed *deed)
 {
     const struct m_receipt *receipt = &sim->model.receipt[number];
     int line = (int)chance(sim, receipt->event.line_count);
@@ -261,7 +278,8 @@ static void return_line(struct sim *sim, int number, struct deed *deed)
 }
 
 /* The returner: buys, spends what was earned at once, then brings the goods back bit by bit. */
-static void act_spree(struct sim *sim)
+static void
+act_spree(struct sim *sim)
 {
     int member = some_member(sim), first = sim->model.receipt_count;
     struct deed deed;
@@ -289,7 +307,8 @@ static void act_spree(struct sim *sim)
 }
 
 /* A till without network keeps its receipts; they come later, in any order, some of them twice. */
-static void act_offline(struct sim *sim)
+static void
+act_offline(struct sim *sim)
 {
     if (sim->queued < queue_max && chance_percent(sim, 75)) {
         invent_purchase(sim, DEED_FACT, &sim->queue[sim->queued++]);
@@ -305,7 +324,8 @@ static void act_offline(struct sim *sim)
     }
 }
 
-static void act_housekeeping(struct sim *sim)
+static void
+act_housekeeping(struct sim *sim)
 {
     if (chance_percent(sim, 60)) {
         sim->server.now = sim->now;
@@ -317,18 +337,18 @@ static void act_housekeeping(struct sim *sim)
     }
 }
 
-static void act(struct sim *sim)
+static void
+act(struct sim *sim)
 {
     static const struct {
         int share;
         void (*what)(struct sim *);
     } actors[] = {
-        { 140, act_quote },   { 250, act_buy },          { 60, act_commit_quoted },
-        { 75, act_reserve },  { 30, act_capture },       { 20, act_cancel },
-        { 160, act_return },  { 70, act_repeat },        { 40, act_other },
-        { 30, act_offline },  { 15, act_housekeeping },  { 10, promise_full_return },
-        { 4, promise_twins }, { 8, act_brink },
-        { 20, act_spree },
+        { 140, act_quote },   { 250, act_buy },         { 60, act_commit_quoted },
+        { 75, act_reserve },  { 30, act_capture },      { 20, act_cancel },
+        { 160, act_return },  { 70, act_repeat },       { 40, act_other },
+        { 30, act_offline },  { 15, act_housekeeping }, { 10, promise_full_return },
+        { 4, promise_twins }, { 8, act_brink },         { 20, act_spree },
     };
     int total = 0, at;
 
@@ -346,7 +366,8 @@ static void act(struct sim *sim)
 
 /* ---- a seed ---- */
 
-static char *read_document(const char *folder, const char *file)
+static char *
+read_document(const char *folder, const char *file)
 {
     char path[600];
     char *text = NULL;
@@ -369,7 +390,8 @@ static char *read_document(const char *folder, const char *file)
 }
 
 /* The document with the edits made; each must stand in it exactly once. */
-static char *edited(char *document, const struct m_edit *edits)
+static char *
+edited(char *document, const struct m_edit *edits)
 {
     for (const struct m_edit *edit = edits; edit != NULL && edit->from != NULL; edit++) {
         char *at = strstr(document, edit->from);
@@ -389,7 +411,8 @@ static char *edited(char *document, const struct m_edit *edits)
     return document;
 }
 
-static void publish(struct sim *sim, const struct m_edit *edits, int64_t from)
+static void
+publish(struct sim *sim, const struct m_edit *edits, int64_t from)
 {
     char *document = edited(read_document(sim->documents, sim->programme->file), edits);
     size_t size = strlen(document) + 200;
@@ -398,8 +421,7 @@ static void publish(struct sim *sim, const struct m_edit *edits, int64_t from)
     if (body == NULL)
         abort();
     print_instant(instant, sizeof(instant), from);
-    int len = snprintf(body, size, "{\"in_force_from\":\"%s\",\"document\":%s}", instant,
-                       document);
+    int len = snprintf(body, size, "{\"in_force_from\":\"%s\",\"document\":%s}", instant, document);
     sim->server.now = sim->now;
     server_call(&sim->server, CALL_PUBLISH, sim->programme->id, body, (size_t)len, NULL);
     free(document);
@@ -412,7 +434,8 @@ static void publish(struct sim *sim, const struct m_edit *edits, int64_t from)
 }
 
 /* About half-way a new version of the programme is published, in force soon. */
-static void publish_second(struct sim *sim)
+static void
+publish_second(struct sim *sim)
 {
     const struct m_edit *edits;
     int64_t from = sim->now + chance(sim, 4 * M_DAY);
@@ -422,7 +445,8 @@ static void publish_second(struct sim *sim)
     model_publish(&sim->model, &sim->second, from);
 }
 
-static void begin(struct sim *sim, const struct options *options, uint64_t seed)
+static void
+begin(struct sim *sim, const struct options *options, uint64_t seed)
 {
     char path[64] = "";
 
@@ -449,7 +473,8 @@ static void begin(struct sim *sim, const struct options *options, uint64_t seed)
         abort();
 }
 
-static void finish(struct sim *sim)
+static void
+finish(struct sim *sim)
 {
     char path[80];
 
@@ -477,7 +502,8 @@ static void finish(struct sim *sim)
 }
 
 /* At the end: everybody's balance, and the server's own audit. */
-static void audit(struct sim *sim)
+static void
+audit(struct sim *sim)
 {
     for (int m = 0; m < sim->model.member_count; m++)
         deliver_balance(sim, m);
@@ -489,9 +515,25 @@ static void audit(struct sim *sim)
 
 struct totals {
     long ops, outcome[outcome_count], count[deed_kind_count], repeats, mixed_up;
+    struct m_tally rare;
 };
 
-static bool run_seed(const struct options *options, uint64_t seed, struct totals *totals)
+static void
+add_rare(const struct model *model, struct m_tally *sum)
+{
+    for (int m = 0; m < model->member_count; m++) {
+        const struct m_tally *tally = &model->member[m].tally;
+        for (int i = 0; i < m_repaid_count; i++)
+            sum->repaid[i] += tally->repaid[i];
+        sum->let_go_dead += tally->let_go_dead;
+        sum->back_dead += tally->back_dead;
+        sum->stood_in += tally->stood_in;
+        sum->stood_in_full += tally->stood_in_full;
+    }
+}
+
+static bool
+run_seed(const struct options *options, uint64_t seed, struct totals *totals)
 {
     static struct sim sim;
     bool passed;
@@ -521,20 +563,23 @@ static bool run_seed(const struct options *options, uint64_t seed, struct totals
         totals->outcome[i] += sim.outcome_count[i];
     for (int i = 0; i < deed_kind_count; i++)
         totals->count[i] += sim.count[i];
+    add_rare(&sim.model, &totals->rare);
     finish(&sim);
     return passed;
 }
 
 /* ---- the program ---- */
 
-static _Noreturn void usage(void)
+static _Noreturn void
+usage(void)
 {
     fprintf(stderr, "usage: sim [--seeds N] [--first-seed S] [--ops M] [--store memory|sqlite] "
                     "[--verbose] [--stop-at-first] [--documents DIR] [--selftest]\n");
     exit(2);
 }
 
-static struct options read_options(int argc, char **argv)
+static struct options
+read_options(int argc, char **argv)
 {
     struct options options = {
         .seeds = 200,
@@ -576,16 +621,37 @@ static struct options read_options(int argc, char **argv)
     return options;
 }
 
-static void print_totals(const struct totals *totals, double seconds)
+static void
+print_rare(const struct m_tally *rare)
+{
+    static const char *const repaid[m_repaid_count] = {
+        [M_MADE_ACTIVE] = "a lot made active", [M_ACTIVATED] = "a lot that activated",
+        [M_GIVEN_BACK] = "points given back",  [M_HOLD_ENDED] = "a hold that ended",
+        [M_HOLD_GIVEN_UP] = "a hold given up",
+    };
+
+    printf("debts repaid by\n");
+    for (int i = 0; i < m_repaid_count; i++)
+        printf("  %-22s %ld\n", repaid[i], rare->repaid[i]);
+    printf("with a debt, points that died at once: let go by a hold %ld, given back %ld\n",
+           rare->let_go_dead, rare->back_dead);
+    printf("returns where another rule stood in: %ld, of them nothing taken back %ld\n",
+           rare->stood_in, rare->stood_in_full);
+}
+
+static void
+print_totals(const struct totals *totals, double seconds)
 {
     printf("%ld operations in %.1f s: %ld repeated, %ld with another body\n", totals->ops, seconds,
            totals->repeats, totals->mixed_up);
     for (int i = 0; i < outcome_count; i++)
         if (totals->outcome[i] > 0)
             printf("  %-22s %ld\n", outcome_name((enum outcome)i), totals->outcome[i]);
+    print_rare(&totals->rare);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
     struct options options = read_options(argc, argv);
     struct totals totals = { 0 };
