@@ -19,7 +19,7 @@ struct member_view {
     bool known;                                       /* a member stands behind this purchase */
     uint8_t level[ladders_per_programme_max];         /* 0: none; else position in it, from 1 */
     int64_t counter[counters_per_programme_max];      /* value now; rolling ones summed */
-    amount available[currencies_per_programme_max];   /* active less held (and less debt) */
+    amount available[currencies_per_programme_max];   /* active less held */
     unix_ms enrolled_at;
     struct text *segment;
     uint32_t segment_count;

@@ -8,6 +8,7 @@
  *            by currency: sum of left of pending lots = PENDING, of active ones = ACTIVE;
  *            sum of held of lots = HELD = sum of what holds took, and no take of a hold is empty;
  *            all accounts add up to 0, HELD and UNHELD too, DEBT <= 0;
+ *            where there is debt, nothing is available: all that is active is held;
  *            new movements are numbered densely up to last_movement; nothing is due any more.
  * Cost:      O(lots + takes of holds + new movements).
  * Tests:     tests/unit/ledger/test_finish.c, tests/unit/ledger/test_property.c
@@ -77,6 +78,7 @@ check_balance(const struct balance *balance, const struct sums *sums)
     assert(balance->of[ACCOUNT_HELD] == sums->in_holds);
     assert(balance->of[ACCOUNT_HELD] == -balance->of[ACCOUNT_UNHELD]);
     assert(balance->of[ACCOUNT_DEBT] <= 0);
+    assert(balance->of[ACCOUNT_DEBT] == 0 || sums->active == sums->held);
 }
 
 void

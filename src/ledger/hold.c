@@ -5,7 +5,7 @@
  * Must not:  spend (spend.c does), or extend a hold.
  * Invariant: what a lot has held is the sum of what holds took of it; a hold is resolved once. A
  *            hold of no points may stand as well: it lives and ends like the others and moves
- *            nothing.
+ *            nothing. What a hold sets free repays debt; what it captures does not.
  * Cost:      O(holds), and finding each lot by its life.
  * Tests:     tests/tables/holds/, tests/unit/ledger/test_property.c
  */
@@ -114,7 +114,8 @@ hold_release(struct ledger *ledger, const struct hold *hold, unix_ms at)
         const struct take *take = &hold->take[i];
         struct lot *lot = lots_find_life(ledger->owner, take->lot_no, take->expires_at);
         assert(lot); /* a lot is not closed while a part of it is held */
-        lot_move(ledger, lot, MOVEMENT_RELEASE, take->points, hold->id, at);
+        if (lot_move(ledger, lot, MOVEMENT_RELEASE, take->points, hold->id, at))
+            lot_repay(ledger, lot, at);
     }
 }
 

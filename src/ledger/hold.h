@@ -9,11 +9,12 @@
 
 #include "ledger/lot.h"
 
-/* Release all that `hold` holds, at the instant `at`. The hold itself stays in the owner's list. */
+/* Release all that `hold` holds, at the instant `at`, and repay debt from it. The hold itself
+ * stays in the owner's list; the caller closes lots afterwards. */
 void hold_release(struct ledger *ledger, const struct hold *hold, unix_ms at);
 
 /* Release `points` of one lot from the hold `id`, which forgets them; and the hold, when it is
- * empty. */
+ * empty. The caller spends them at once: debt is not repaid from them. */
 void hold_release_part(struct ledger *ledger, uint64_t id, const struct take *part);
 
 /* Forget the holds that have ended by `now`; what they held is released before. */

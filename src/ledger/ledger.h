@@ -6,7 +6,7 @@
  * Invariant: (checked by ledger_check after every booking) balances equal both sides of the
  *            movements; sum of lot.left by currency = PENDING + ACTIVE; sum of lot.held = HELD =
  *            sum over holds; 0 <= held <= active; movement_no dense; no lot below zero or above
- *            its size; DEBT <= 0.
+ *            its size; DEBT <= 0; never available points and a debt of one currency.
  * Meaning:   docs/semantics.md, from "Life of a lot" on.
  */
 #ifndef KOP_LEDGER_LEDGER_H
@@ -43,7 +43,7 @@ void ledger_begin(struct ledger *ledger, const struct terms *terms, struct arena
 /* Apply what is due by `now`. Returns whether anything was. */
 bool ledger_settle(struct ledger *ledger);
 
-/* Active less held, less debt (never below 0). */
+/* Active less held. Where there is any, there is no debt. */
 amount ledger_available(const struct owner *owner, uint8_t currency);
 amount owner_balance(const struct owner *owner, uint8_t currency, enum account account);
 
@@ -71,13 +71,13 @@ enum outcome ledger_hold(struct ledger *ledger, uint64_t id, unix_ms ends_at,
                          const struct take *take, uint32_t count);
 /* NULL when there is no such live hold. */
 const struct hold *ledger_find_hold(const struct owner *owner, uint64_t id);
-/* Release the whole hold: what is due of its lots expires at once. */
+/* Release the whole hold: it repays debt, and what is due of its lots expires at once. */
 void ledger_void(struct ledger *ledger, uint64_t id);
 /* Turn the whole hold into spending (RELEASE, then SPEND, lot by lot). */
 void ledger_capture(struct ledger *ledger, uint64_t id);
 
-/* Give `points` of `take` back to its lot; expiry and grace as semantics says. `ref`: the
- * purchase. */
+/* Give `points` of `take` back to its lot; expiry and grace as semantics says. What lives repays
+ * debt. `ref`: the purchase. */
 void ledger_restore(struct ledger *ledger, const struct take *take, amount points, uint64_t ref);
 
 /*

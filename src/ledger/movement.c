@@ -61,10 +61,7 @@ ledger_available(const struct owner *owner, uint8_t currency)
         return 0;
     assert(balance->of[ACCOUNT_HELD] >= 0);
     assert(balance->of[ACCOUNT_ACTIVE] >= balance->of[ACCOUNT_HELD]);
-    assert(balance->of[ACCOUNT_DEBT] <= 0);
-    /* not below 0 plus not above 0: cannot overflow */
-    amount free = balance->of[ACCOUNT_ACTIVE] - balance->of[ACCOUNT_HELD];
-    return free + balance->of[ACCOUNT_DEBT] > 0 ? free + balance->of[ACCOUNT_DEBT] : 0;
+    return balance->of[ACCOUNT_ACTIVE] - balance->of[ACCOUNT_HELD];
 }
 
 /* The balance of `currency`, made at its place when this is its first movement; NULL: no memory. */

@@ -4,7 +4,7 @@
  * Owns:      grace for a lot that has expired meanwhile, and lots made again from a take.
  * Must not:  decide how much goes back (flow does, from the purchase's record).
  * Invariant: a lot has grace once; without it what comes back to a lot that is too old dies at
- *            once. A restored part repays no debt: it was the member's before.
+ *            once, and repays no debt; what lives repays debt first.
  * Cost:      O(log lots), and moving those behind a lot that is made again.
  * Tests:     tests/tables/expiry/, tests/tables/revoke/, tests/unit/ledger/test_property.c
  */
@@ -50,9 +50,12 @@ ledger_restore(struct ledger *ledger, const struct take *take, amount points, ui
         }
     }
     bool dies = lot->expires_at <= ledger->now;
-    lot_move(ledger, lot, MOVEMENT_RESTORE, points, ref, ledger->now);
-    if (dies) {
+    if (!lot_move(ledger, lot, MOVEMENT_RESTORE, points, ref, ledger->now))
+        return;
+    if (dies)
         lots_expire(ledger, ledger->now);
+    else
+        lot_repay(ledger, lot, ledger->now);
+    if (lot->left == 0)
         lots_close(owner);
-    }
 }

@@ -13,8 +13,12 @@
  * afterwards. */
 void lots_expire(struct ledger *ledger, unix_ms at);
 
-/* An active lot repays debt of its currency, as far as it goes. The caller closes lots
- * afterwards. */
+/*
+ * What has just become available in an active lot repays debt of its currency, as far as it goes.
+ * Whoever makes points available calls it at once, lot by lot (semantics, "Settle"): then nobody
+ * has available points and a debt, which ledger_check() asserts. The caller closes lots
+ * afterwards.
+ */
 void lot_repay(struct ledger *ledger, struct lot *lot, unix_ms at);
 
 #endif

@@ -644,8 +644,8 @@ balances(void **state)
           .expires_at = noon + 1000, .cause = 5 },
         { .lot_no = 9, .currency = 1, .pending = true, .size = 1000, .left = 1000,
           .active_from = noon + 1000, .expires_at = TIME_NONE, .cause = 6 },
-        { .lot_no = 10, .currency = 2, .size = 4, .left = 3, .active_from = noon,
-          .expires_at = TIME_NONE, .cause = 7 },
+        { .lot_no = 10, .currency = 2, .size = 4, .left = 3, .held = 3,
+          .active_from = noon, .expires_at = TIME_NONE, .cause = 7 },
     };
     struct balance balance[2] = { { .currency = 1 }, { .currency = 2 } };
     struct level_state level = { .ladder_no = 1, .level = 2, .since = noon };
@@ -667,7 +667,7 @@ balances(void **state)
     balance[0].of[ACCOUNT_ACTIVE] = 302;
     balance[0].of[ACCOUNT_PENDING] = 1000;
     balance[0].of[ACCOUNT_HELD] = 100;
-    balance[1].of[ACCOUNT_ACTIVE] = 3;
+    balance[1].of[ACCOUNT_ACTIVE] = balance[1].of[ACCOUNT_HELD] = 3; /* all of it: it is in debt */
     balance[1].of[ACCOUNT_DEBT] = -1;
     fixture_open(&fixture);
     struct buf out = new_buf(&fixture);
