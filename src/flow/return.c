@@ -296,6 +296,54 @@ kept_goods(struct returning *r, struct event *kept, struct kept_payment **paymen
     return OK;
 }
 
+/* By how much the rule of an earning gives less for the kept goods than it gave. */
+static amount
+lost_of(const struct earning *was, const struct decision *again)
+{
+    amount now = 0;
+
+    for (uint32_t i = 0; i < again->earning_count; i++)
+        if (again->earning[i].rule == was->rule && again->earning[i].currency == was->currency)
+            now += again->earning[i].points;
+    return was->points > now ? was->points - now : 0;
+}
+
+/* What all rules give in a currency; of more than an amount can be, as much as it can be. */
+static amount
+earned_in(const struct decision *decision, uint8_t currency)
+{
+    amount sum = 0;
+
+    for (uint32_t i = 0; i < decision->earning_count; i++)
+        if (decision->earning[i].currency == currency &&
+            !i64_add(sum, decision->earning[i].points, &sum))
+            return INT64_MAX;
+    assert(sum >= 0);
+    return sum;
+}
+
+/*
+ * A currency is compared as a whole, so that a rule that stands in for another, whose threshold is
+ * lost, counts for the member. What is missing is taken from the earnings that have become less,
+ * in their order.
+ */
+static void
+revoked_by_requote(struct returning *r, const struct decision *again, uint8_t currency)
+{
+    const struct decision *decision = &r->purchase.decision;
+    amount missing = earned_in(decision, currency) - earned_in(again, currency);
+
+    for (uint32_t e = 0; e < decision->earning_count; e++) {
+        const struct earning *was = &decision->earning[e];
+        if (was->currency != currency)
+            continue;
+        amount lost = lost_of(was, again);
+        r->target.revoked[e] = missing <= 0 ? 0 : lost < missing ? lost : missing;
+        missing -= r->target.revoked[e];
+    }
+    assert(missing <= 0); /* all that is missing, some rule gives less */
+}
+
 /* Decide the kept goods again, and replace what is due, revoked and counters by what follows. */
 static enum code
 target_by_requote(struct returning *r, struct err *err)
@@ -314,14 +362,8 @@ target_by_requote(struct returning *r, struct err *err)
         return rc;
     /* Below 0 when the goods kept cost more, alone, than all did together. */
     r->target.due = net_of(&purchase->decision.total) - net_of(&again.total) - r->target.undone;
-    for (uint32_t e = 0; e < purchase->decision.earning_count; e++) {
-        const struct earning *was = &purchase->decision.earning[e];
-        amount now = 0;
-        for (uint32_t i = 0; i < again.earning_count; i++)
-            if (again.earning[i].rule == was->rule && again.earning[i].currency == was->currency)
-                now += again.earning[i].points;
-        r->target.revoked[e] = was->points > now ? was->points - now : 0;
-    }
+    for (uint32_t c = 0; c < r->terms->currency_count; c++)
+        revoked_by_requote(r, &again, r->terms->currency[c].no);
     for (uint32_t c = 0; c < r->terms->counter_count; c++) {
         int64_t was = purchase->decision.counter_add[c], now = again.counter_add[c];
         r->target.counter_sub[c] = was > now ? was - now : 0;
