@@ -228,6 +228,16 @@ postgres-stories: $(program) $(kill_programs)
 kills: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/kills -t 7200 tests/kill/cycles
 
+# High availability: the primary of a Patroni cluster is killed under load, twenty times. Packages:
+# tools/setup ha. ha-short: two kills with a short lease.
+ha: $(program)
+	@KOPILKA=$(BUILD)/kopilka HA_KILLS=20 tools/run -l $(BUILD)/logs/ha -t 3600 tests/ha/failover
+	@tail -n 12 $(BUILD)/logs/ha/tests-ha-failover.log
+ha-short: $(program)
+	@KOPILKA=$(BUILD)/kopilka HA_KILLS=2 HA_TTL=5 tools/run -l $(BUILD)/logs/ha-short -t 600 \
+	    tests/ha/failover
+.PHONY: ha ha-short
+
 # ------------------------------------------------------------------------------------- variants
 asan:
 	@$(MAKE) BUILD=build/asan -k SAN=address,undefined unit $(if $(contract_sources),contract)
