@@ -157,6 +157,16 @@ bool invent_event(struct sim *sim, struct deed *deed);
 void new_key(struct sim *sim, struct m_event *event);
 int some_member(struct sim *sim);
 
+/* ---- acting (sim.c, returner.c) ---- */
+
+/* Deliver, and keep it: it may be told again. */
+void tell(struct sim *sim, const struct deed *deed);
+/* A reserve of late, somebody's, is committed or given up. */
+void act_capture(struct sim *sim);
+void act_cancel(struct sim *sim);
+void act_spree(struct sim *sim);
+void act_tangle(struct sim *sim);
+
 /* ---- promises about returns (promises.c) ---- */
 
 /* A return of a random part of what is left of a receipt. */

@@ -86,6 +86,7 @@ static int local(const struct m_look *look, char what)
 static const struct m_node rule_node[m_rules_max] = {
     RULE(0), RULE(1), RULE(2),  RULE(3),  RULE(4),  RULE(5),
     RULE(6), RULE(7), RULE(8),  RULE(9),  RULE(10), RULE(11),
+    RULE(12),
 };
 #define R(number) &rule_node[number]
 #define PERCENT(whole, millionths) ((whole) * INT64_C(1000000) + (millionths))
@@ -132,6 +133,10 @@ static bool market_200(LOOK)
 {
     return look->money >= 20000;
 }
+static bool market_net_1500(LOOK)
+{
+    return look->view->known && look->net >= 150000;
+}
 static bool is_express(AT)
 {
     return the(look, line)->express;
@@ -140,8 +145,9 @@ static bool is_express(AT)
 static const struct m_node market_pile = GROUP("pile", M_MULTIPLY, 0, R(1), R(3));
 static const struct m_node market_line = GROUP("", M_MAX, 0, R(0), R(2), &market_pile);
 static const struct m_node market_receipt = GROUP("", M_SUM, 0, R(4), R(5));
+static const struct m_node market_rate = GROUP("rate", M_MAX, 0, R(6), R(7), R(11));
 static const struct m_node market_earn =
-    GROUP("", M_SUM, 0, R(6), R(7), R(8), R(9), R(10));
+    GROUP("", M_SUM, 0, &market_rate, R(8), R(9), R(10));
 
 /* 2026-02-01 and 2026-09-01, Moscow's midnights. */
 #define FEBRUARY INT64_C(1769893200000)
@@ -165,7 +171,7 @@ static const struct m_programme market = {
     .ladder_count = 1,
     .ladder = { { .code = "level", .counter = 0, .level_count = 3, .level = { "1", "2", "3" },
                   .from = { 0, 3000000, 9000000 } } },
-    .rule_count = 11,
+    .rule_count = 12,
     .rule = {
         { .code = "autumn", .scope = M_LINE, .priority = 5, .valid_from = FEBRUARY,
           .valid_until = SEPTEMBER, .lines = market_toys, .kind = M_PERCENT,
@@ -189,6 +195,8 @@ static const struct m_programme market = {
         { .code = "express", .scope = M_EARN, .when = market_200, .lines = is_express,
           .kind = M_PER_AMOUNT, .value = 5000, .points = 150, .of = M_OF_NET },
         { .code = "odd", .scope = M_EARN, .when = odd_lines, .kind = M_FIXED, .value = 2500 },
+        { .code = "large", .scope = M_EARN, .when = market_net_1500, .lines = is_goods,
+          .kind = M_PERCENT, .value = PERCENT(6, 0) },
     },
     .line_tree = &market_line,
     .receipt_tree = &market_receipt,
@@ -363,6 +371,10 @@ static bool air_voucher_web(LOOK)
 {
     return is_web(look) && look->view->known && look->view->counter[1] < 90000;
 }
+static bool air_big(LOOK)
+{
+    return look->net >= 9000;
+}
 static bool air_walk(LOOK)
 {
     return look->event->steps >= INT64_C(5000) * 1000000;
@@ -375,7 +387,7 @@ static bool air_not_fuel(AT)
 static const struct m_node air_line = GROUP("", M_MIN, 0, R(0), R(1), R(2));
 static const struct m_node air_both = GROUP("both", M_SUM, 4, R(3), R(4));
 static const struct m_node air_receipt = GROUP("", M_MAX, 0, R(5), &air_both);
-static const struct m_node air_vouchers = GROUP("v", M_FIRST, 0, R(9), R(10));
+static const struct m_node air_vouchers = GROUP("v", M_FIRST, 0, R(9), R(10), R(12));
 static const struct m_node air_earn =
     GROUP("", M_SUM, 0, R(6), R(7), R(8), R(11), &air_vouchers);
 
@@ -400,7 +412,7 @@ static const struct m_programme air = {
     .ladder_count = 1,
     .ladder = { { .code = "status", .counter = 0, .level_count = 2,
                   .level = { "basic", "elite" }, .from = { 0, 12 } } },
-    .rule_count = 12,
+    .rule_count = 13,
     .rule = {
         { .code = "a4", .scope = M_LINE, .lines = air_toys_food, .kind = M_PERCENT,
           .value = PERCENT(4, 0) },
@@ -426,6 +438,8 @@ static const struct m_programme air = {
           .has_rounding = true, .rounding = M_HALF_DOWN, .quantum = 50, .currency = 1 },
         { .code = "walk", .on = "walk", .scope = M_EARN, .when = air_walk, .kind = M_FIXED,
           .value = 10 },
+        { .code = "v-big", .scope = M_EARN, .priority = 2, .when = air_big, .kind = M_PERCENT,
+          .value = PERCENT(8, 0), .currency = 1 },
     },
     .line_tree = &air_line,
     .receipt_tree = &air_receipt,
@@ -600,6 +614,10 @@ static bool short_not_march(LOOK)
 {
     return local(look, 'm') != 3;
 }
+static bool short_base_120(LOOK)
+{
+    return look->base >= 12000;
+}
 static bool short_g1(LOOK)
 {
     return look->view->known && look->view->level[0] >= 2;
@@ -608,7 +626,8 @@ static bool short_g1(LOOK)
 static const struct m_node short_line = GROUP("", M_FIRST, 0, R(0), R(1), R(2));
 static const struct m_node short_receipt = GROUP("", M_SUM, 0, R(3), R(4));
 static const struct m_node short_least = GROUP("least", M_MIN, 0, R(6), R(7));
-static const struct m_node short_earn = GROUP("", M_SUM, 0, R(5), R(8), &short_least);
+static const struct m_node short_drops = GROUP("rain", M_FIRST, 0, R(5), R(9));
+static const struct m_node short_earn = GROUP("", M_SUM, 0, &short_drops, R(8), &short_least);
 
 static const struct m_programme short_lived = {
     .id = "short",
@@ -634,7 +653,7 @@ static const struct m_programme short_lived = {
     .ladder_count = 1,
     .ladder = { { .code = "grade", .counter = 1, .downgrade = true, .level_count = 3,
                   .level = { "g0", "g1", "g2" }, .from = { 0, 80000, 400000 } } },
-    .rule_count = 9,
+    .rule_count = 10,
     .rule = {
         { .code = "dis", .scope = M_LINE, .lines = short_full_price, .kind = M_PERCENT,
           .value = PERCENT(6, 500000), .has_rounding = true, .rounding = M_UP },
@@ -655,6 +674,8 @@ static const struct m_programme short_lived = {
           .quantum = 3, .currency = 1, .of = M_OF_NET },
         { .code = "check-in", .on = "visit", .scope = M_EARN, .when = short_g1, .kind = M_FIXED,
           .value = 75 },
+        { .code = "shower", .scope = M_EARN, .priority = 1, .when = short_base_120,
+          .kind = M_PERCENT, .value = PERCENT(45, 0) },
     },
     .line_tree = &short_line,
     .receipt_tree = &short_receipt,

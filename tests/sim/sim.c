@@ -52,8 +52,8 @@ remember(struct sim *sim, const struct deed *deed)
     sim->recent[sim->recent_count++ % recent_max] = *deed;
 }
 
-static void
-send(struct sim *sim, const struct deed *deed)
+void
+tell(struct sim *sim, const struct deed *deed)
 {
     deliver(sim, deed);
     remember(sim, deed);
@@ -74,7 +74,7 @@ act_buy(struct sim *sim)
     struct deed deed;
 
     invent_purchase(sim, chance_percent(sim, 85) ? DEED_COMMIT : DEED_FACT, &deed);
-    send(sim, &deed);
+    tell(sim, &deed);
 }
 
 /* A quote, perhaps something in between, and the commit that names its hash. */
@@ -87,11 +87,8 @@ act_commit_quoted(struct sim *sim)
         return;
     long back = chance(sim, sim->quoted_count < 6 ? sim->quoted_count : 6) + 1;
     deed = sim->quoted[(sim->quoted_count - back) % quoted_max];
-    send(sim, &deed);
+    tell(sim, &deed);
 }
-
-static void act_capture(struct sim *sim);
-static void act_cancel(struct sim *sim);
 
 static void
 act_reserve(struct sim *sim)
@@ -99,7 +96,7 @@ act_reserve(struct sim *sim)
     struct deed deed;
 
     invent_purchase(sim, DEED_RESERVE, &deed);
-    send(sim, &deed);
+    tell(sim, &deed);
     if (chance_percent(sim, 50)) {
         sim->now += chance(sim, 4 * 60000);
         act_capture(sim);
@@ -147,7 +144,7 @@ act_brink(struct sim *sim)
         .currency = sim->model.member[member].lot[lot].currency,
         .max = true,
     };
-    send(sim, &deed);
+    tell(sim, &deed);
     sim->now = end + (chance_percent(sim, 50) ? 0 : chance(sim, 60000));
     deliver_balance(sim, member);
     if (chance_percent(sim, 60))
@@ -170,7 +167,7 @@ some_reserve(struct sim *sim, enum deed_kind kind, struct deed *deed)
     return true;
 }
 
-static void
+void
 act_capture(struct sim *sim)
 {
     struct deed deed;
@@ -187,16 +184,16 @@ act_capture(struct sim *sim)
     }
     if (deed.member >= 0 && chance_percent(sim, 3))
         deed.member = some_member(sim); /* somebody else's */
-    send(sim, &deed);
+    tell(sim, &deed);
 }
 
-static void
+void
 act_cancel(struct sim *sim)
 {
     struct deed deed;
 
     if (some_reserve(sim, DEED_CANCEL, &deed))
-        send(sim, &deed);
+        tell(sim, &deed);
 }
 
 static void
@@ -205,7 +202,7 @@ act_return(struct sim *sim)
     struct deed deed;
 
     if (invent_return(sim, &deed))
-        send(sim, &deed);
+        tell(sim, &deed);
 }
 
 /* An answer was lost, or a till sends twice, or reuses a number. */
@@ -232,77 +229,9 @@ act_other(struct sim *sim)
 
     if (chance_percent(sim, 50)) {
         invent_opening(sim, &deed);
-        send(sim, &deed);
+        tell(sim, &deed);
     } else if (invent_event(sim, &deed)) {
-        send(sim, &deed);
-    }
-}
-
-/* A basket of several lines, one of them cheap, that may just meet a threshold. */
-static void
-buy_for_return(struct sim *sim, int member)
-{
-    struct deed deed;
-
-    do
-        invent_purchase(sim, DEED_COMMIT, &deed);
-    while (deed.event.line_count < 3);
-    deed.member = member;
-    deed.naming = BY_MEMBER;
-    deed.event.occurred_at = sim->now;
-    deed.event.redeem_count = deed.event.payment_count = 0;
-    if (chance_percent(sim, 60))
-        deed.event.code = "MAY";
-    for (int i = 1; i < deed.event.line_count; i++)
-        deed.event.line[i].service = false;
-    deed.event.line[0].price /= 20;
-    deed.event.line[0].has_gross = false;
-    deed.event.line[0].minimum_price = 0;
-    m_normalise(sim->programme, &deed.event);
-    send(sim, &deed);
-}
-
-/* A whole line of a receipt that is not back yet, or any part. */
-static void
-return_line(struct sim *sim, int number, struct deed *deed)
-{
-    const struct m_receipt *receipt = &sim->model.receipt[number];
-    int line = (int)chance(sim, receipt->event.line_count);
-
-    return_part(sim, number, deed);
-    if (chance_percent(sim, 30) || receipt->quantity[line] == receipt->event.line[line].quantity)
-        return;
-    memset(deed->quantity, 0, sizeof(deed->quantity));
-    deed->quantity[line] = receipt->event.line[line].quantity - receipt->quantity[line];
-    deed->whole = false;
-}
-
-/* The returner: buys, spends what was earned at once, then brings the goods back bit by bit. */
-static void
-act_spree(struct sim *sim)
-{
-    int member = some_member(sim), first = sim->model.receipt_count;
-    struct deed deed;
-
-    buy_for_return(sim, member);
-    if (sim->model.receipt_count == first)
-        return;
-    if (chance_percent(sim, 50))
-        sim->now += chance(sim, 3 * M_DAY); /* until what is pending may have become active */
-    invent_purchase(sim, DEED_COMMIT, &deed);
-    deed.member = member;
-    deed.naming = BY_MEMBER;
-    deed.event.occurred_at = sim->now;
-    deed.event.confirmed = true;
-    deed.event.redeem_count = 1;
-    deed.event.redeem[0] = (struct m_redeem){
-        .currency = (int)chance(sim, sim->programme->currency_count),
-        .max = true,
-    };
-    send(sim, &deed);
-    for (int parts = 1 + (int)chance(sim, 5); parts > 0 && !sim->failed; parts--) {
-        return_line(sim, first, &deed);
-        send(sim, &deed);
+        tell(sim, &deed);
     }
 }
 
@@ -318,7 +247,7 @@ act_offline(struct sim *sim)
         int which = (int)chance(sim, sim->queued);
         struct deed deed = sim->queue[which];
         sim->queue[which] = sim->queue[--sim->queued];
-        send(sim, &deed);
+        tell(sim, &deed);
         if (chance_percent(sim, 10))
             deliver(sim, &deed);
     }
@@ -348,7 +277,7 @@ act(struct sim *sim)
         { 75, act_reserve },  { 30, act_capture },      { 20, act_cancel },
         { 160, act_return },  { 70, act_repeat },       { 40, act_other },
         { 30, act_offline },  { 15, act_housekeeping }, { 10, promise_full_return },
-        { 4, promise_twins }, { 8, act_brink },         { 20, act_spree },
+        { 4, promise_twins }, { 8, act_brink },         { 20, act_spree },     { 12, act_tangle },
     };
     int total = 0, at;
 
