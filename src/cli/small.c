@@ -119,15 +119,17 @@ run_daily(const struct arguments *arguments)
     book_close(&book);
     if (rc)
         return complain(&err);
-    printf("due %llu, settled %llu\n", (unsigned long long)result.looked_at,
-           (unsigned long long)result.settled);
+    printf("due %llu, settled %llu, swept %llu\n", (unsigned long long)result.looked_at,
+           (unsigned long long)result.settled, (unsigned long long)result.swept);
     return 0;
 }
 
 const struct command command_daily = {
     .name = "daily",
-    .summary = "settle what is due: activation, expiry, ends of holds",
-    .help = "A server does this by itself; running it twice changes nothing more.",
+    .summary = "settle what is due, sweep up what broken enrolments left",
+    .help = "A server does this by itself; running it twice changes nothing more. Due: owners with "
+            "an\nactivation, expiry or end of a hold. Swept: persons of a day ago and more whose "
+            "enrolment did\nnot end; nobody names them, and they are deleted.",
     .option = daily_options,
     .run = run_daily,
 };

@@ -39,6 +39,7 @@ enum {
     page_rows_default = 50,
     hold_default_ms = 15 * 60 * 1000,
     quote_valid_ms = 15 * 60 * 1000,
+    person_unnamed_ms_max = 24 * 60 * 60 * 1000, /* then nobody's person is deleted */
     late_receipt_days_max = 3650, /* unless the programme says less */
 };
 

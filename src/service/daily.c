@@ -1,7 +1,8 @@
 /*
  * daily.c - the daily run: what is due is settled, owner by owner, in slices at low priority.
  *
- * Owns:      going through the owners. What is due, and what follows, is the ledger's.
+ * Owns:      going through the owners. What is due, and what follows, is the ledger's; persons that
+ *            nobody names are sweep.c's.
  * Invariant: no decision depends on whether this ran: every touch settles by itself.
  * Tests:     tests/stories/, tests/sim/
  */
@@ -105,5 +106,5 @@ service_daily(struct service *service, unix_ms now, struct daily_result *result,
     } while (!rc && daily.last != 0);
     result->settled = daily.settled;
     arena_release(&arena);
-    return rc;
+    return rc ? rc : sweep_persons(service, now - person_unnamed_ms_max, &result->swept, err);
 }

@@ -5,6 +5,9 @@
  *            directory.
  * Must not:  write the person in the transaction that writes the owner (they may lie apart).
  * Invariant: a refused enrolment leaves no person behind; a repeat answers with the same member.
+ *            One that breaks off between its two operations leaves a person that nobody names, for
+ *            sweep.c to find: owner, member and person have one id. Each try has ids of its own: a
+ *            repeat never counts on the person of the try before.
  * Tests:     tests/stories/
  */
 #include "service/enrol.h"
@@ -126,7 +129,7 @@ enrol_prepare(struct work *work, struct enrol_work *enrol)
         return work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
     enrol->id = work_next_id(work);
     work->step.op_id = work_next_id(work);
-    enrol->input.person_id = work_next_id(work);
+    enrol->input.person_id = enrol->id;
     enrol->input.at = work->now;
     return true;
 }
@@ -184,6 +187,8 @@ member_done(struct op *op)
 
     if (op->code || op->repeat) /* what a run that was stopped thought does not count */
         work->refusal = (struct refusal){ 0 };
+    if (op->code == CODE_CONFLICT) /* barred: it took more than a day; the repeat has other ids */
+        err_set(&op->err, CODE_BUSY, "the enrolment was given up meanwhile, try again");
     if (op->code)
         work_fail(work, &op->err);
     else if (op->repeat)
@@ -206,7 +211,7 @@ member_done(struct op *op)
         .context = work,
     };
     if (store_submit(work->service->store, &enrol->person_op, &err))
-        work_done(work); /* an orphan row, sealed and named by nobody */
+        work_done(work); /* an orphan row, sealed and named by nobody: sweep.c finds it */
 }
 
 static enum code

@@ -14,7 +14,7 @@ struct enrol_work {
     struct text phone;                  /* normal form */
     struct directory_row key[routes_per_op_max];
     struct enrol_input input;           /* names `key` */
-    uint64_t id;                        /* of member and owner */
+    uint64_t id;                        /* of member, owner and person */
     struct row person;                  /* sealed by the caller */
     struct op person_op;
 };

@@ -18,12 +18,25 @@ ids_init(struct ids *ids, uint32_t node)
     ids->node = node;
 }
 
+/* The time in an id: milliseconds since the epoch, above what is reserved. */
+static uint64_t
+id_time(unix_ms at)
+{
+    uint64_t since = at > ID_EPOCH_MS ? (uint64_t)(at - ID_EPOCH_MS) : 0;
+
+    return since + (ID_RESERVED >> (id_node_bits + id_sequence_bits));
+}
+
+uint64_t
+ids_from(unix_ms at)
+{
+    return id_time(at) << (id_node_bits + id_sequence_bits);
+}
+
 uint64_t
 ids_next(struct ids *ids, unix_ms now)
 {
-    uint64_t since = now > ID_EPOCH_MS ? (uint64_t)(now - ID_EPOCH_MS) : 0;
-    uint64_t wanted = (since + (ID_RESERVED >> (id_node_bits + id_sequence_bits)))
-                      << id_sequence_bits;
+    uint64_t wanted = id_time(now) << id_sequence_bits;
     uint64_t last = atomic_load_explicit(&ids->last, memory_order_relaxed);
     uint64_t next;
 

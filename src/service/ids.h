@@ -24,6 +24,9 @@ struct ids {
 void ids_init(struct ids *ids, uint32_t node);
 uint64_t ids_next(struct ids *ids, unix_ms now);
 
+/* The least id that the clock can make at `at` or later. */
+uint64_t ids_from(unix_ms at);
+
 /* One of the 1 024 owners of receipts without a card: chosen by the hash of the receipt's key. */
 uint64_t anonymous_owner(uint32_t tenant, uint32_t programme, uint64_t hash);
 

@@ -22,7 +22,7 @@ struct service {
     unsigned char person_master[32]; /* wraps the persons' keys */
     struct hmac_key directory_key;   /* keyed hashes of cards, telephones … */
     _Atomic(const struct catalogue *) catalogue;
-    _Atomic uint64_t calls[call_count], refusals, failures;
+    _Atomic uint64_t calls[call_count], refusals, failures, swept;
 };
 
 /* One request on its way: lives in call->arena. */
@@ -108,6 +108,10 @@ enum code work_write(struct work *work, struct tx *tx, struct err *err);
 
 /* Hash the chain over the new movements (service/seal.c). */
 KOP_MUST_CHECK enum code seal(struct changes *changes, struct arena *arena, struct err *err);
+
+/* Delete the persons that nobody names, of before `before`; adds to `swept` (service/sweep.c). */
+KOP_MUST_CHECK enum code sweep_persons(struct service *service, unix_ms before, uint64_t *swept,
+                                       struct err *err);
 
 /* Rebuild the catalogue from the store and replace the old one (service/catalogue.c). */
 KOP_MUST_CHECK enum code catalogue_reload(struct service *service, struct err *err);

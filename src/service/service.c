@@ -98,27 +98,41 @@ struct admin_work {
     struct row row;
 };
 
+/* The tenant with the wanted code; not found: admin->tenant is the last one's number. */
+static enum code
+find_tenant(struct tx *tx, struct op *op, struct err *err)
+{
+    struct admin_work *admin = op->context;
+    struct row *rows, after = { 0 };
+    uint32_t count;
+
+    admin->found = false;
+    admin->tenant = 0;
+    do {
+        struct arena_mark mark = arena_mark(op->arena);
+        enum code rc = store_list(tx, TABLE_tenant, &after, page_rows_max, op->arena, &rows, &count,
+                                  err);
+        if (rc)
+            return rc;
+        for (uint32_t i = 0; i < count && !admin->found; i++) {
+            admin->found = text_equal(rows[i].cell[1].text, admin->code);
+            admin->tenant = (uint32_t)rows[i].cell[0].number;
+        }
+        after.cell[0].number = admin->tenant;
+        arena_rewind(op->arena, mark);
+    } while (!admin->found && count == page_rows_max);
+    return OK;
+}
+
 static enum code
 tenant_run(struct tx *tx, struct op *op, struct err *err)
 {
     struct admin_work *admin = op->context;
-    struct row *rows;
-    uint32_t count;
-    enum code rc = store_list(tx, TABLE_tenant, NULL, page_rows_max, op->arena, &rows, &count, err);
+    enum code rc = find_tenant(tx, op, err);
 
-    if (rc)
+    if (rc || admin->found || !admin->create)
         return rc;
-    admin->found = false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (text_equal(rows[i].cell[1].text, admin->code)) {
-            admin->tenant = (uint32_t)rows[i].cell[0].number;
-            admin->found = true;
-            return OK;
-        }
-    }
-    if (!admin->create)
-        return OK;
-    admin->tenant = count + 1;
+    admin->tenant++;
     admin->found = true;
     struct row row = {
         .cell = { { .number = admin->tenant }, { .text = admin->code }, { .text = admin->code } }
@@ -212,6 +226,7 @@ service_metrics(struct service *service, struct buf *out)
     } figures[] = {
         { "kopilka_refusals_total", "counter", atomic_load(&service->refusals) },
         { "kopilka_failures_total", "counter", atomic_load(&service->failures) },
+        { "kopilka_persons_swept_total", "counter", atomic_load(&service->swept) },
         { "kopilka_store_operations_total", "counter", stats.operations },
         { "kopilka_store_batches_total", "counter", stats.batches },
         { "kopilka_store_retries_alone_total", "counter", stats.retries_alone },

@@ -103,9 +103,12 @@ KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenan
                                          const char *scopes, const char *outlet, const char *till,
                                          char *token, struct err *err);
 
-/* The daily run: touch every owner with something due by `now`, in slices at low priority. */
+/*
+ * The daily run: touch every owner with something due by `now`, in slices at low priority; delete
+ * the persons that no member names and that were written person_unnamed_ms_max before `now`.
+ */
 struct daily_result {
-    uint64_t looked_at, settled;
+    uint64_t looked_at, settled, swept; /* owners, owners, persons */
 };
 KOP_MUST_CHECK enum code service_daily(struct service *service, unix_ms now,
                                        struct daily_result *result, struct err *err);

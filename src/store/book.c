@@ -346,9 +346,11 @@ write_records(struct write *write, const struct changes *changes)
         cell[COL(returned, op_id)] = number(changes->returned_of);
         cell[COL(returned, body)].text = changes->returned;
     }
+    /* A new owner has no members, or is barred: then this is a CONFLICT. */
+    enum verb member_verb = changes->owner_new ? VERB_INSERT : VERB_PUT;
     for (uint32_t i = 0; i < changes->member_put_count; i++) {
         const struct member_row *member = &changes->member_put[i];
-        struct cell *cell = write_add(write, TABLE_member, VERB_PUT);
+        struct cell *cell = write_add(write, TABLE_member, member_verb);
         assert(member->owner_id == owner_id);
         cell[COL(member, owner_id)] = number(member->owner_id);
         cell[COL(member, member_id)] = number(member->member_id);
@@ -422,6 +424,35 @@ store_write(struct tx *tx, const struct op *op, const struct changes *changes, s
         }
     }
     return OK;
+}
+
+/* ---- bars ---- */
+
+enum { closed = 1 }; /* as struct member_row has it */
+
+enum code
+store_bar_member(struct tx *tx, uint64_t owner_id, struct err *err)
+{
+    struct row row = { 0 };
+    struct query query;
+
+    row.cell[COL(member, owner_id)] = number(owner_id);
+    row.cell[COL(member, member_id)] = number(owner_id);
+    row.cell[COL(member, state)] = number(closed);
+    assert(row_is_bar(&row));
+    enum code rc = tx_run_one(tx, TABLE_member, VERB_INSERT, row.cell, NULL, &query, err);
+    return rc ? err_wrap(err, "bar of '%llu'", (unsigned long long)owner_id) : OK;
+}
+
+bool
+row_is_bar(const struct row *member)
+{
+    const struct cell *cell = member->cell;
+
+    return cell[COL(member, member_id)].number == cell[COL(member, owner_id)].number &&
+           cell[COL(member, person_id)].number == 0 &&
+           cell[COL(member, state)].number == closed &&
+           cell[COL(member, enrolled_at)].number == 0;
 }
 
 /* ---- lists ---- */

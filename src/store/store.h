@@ -126,6 +126,13 @@ KOP_MUST_CHECK enum code store_load(struct tx *tx, const struct needs *needs, st
 /* Write everything of `changes` and the operation's claim. */
 KOP_MUST_CHECK enum code store_write(struct tx *tx, const struct op *op,
                                      const struct changes *changes, struct err *err);
+/*
+ * Nobody will be enrolled at this owner: writes the member row that an enrolment would insert, of a
+ * closed member without a person, called a bar. CONFLICT when a row is there. For an owner_id that
+ * an enrolment took and did not come to use; see service/sweep.c.
+ */
+KOP_MUST_CHECK enum code store_bar_member(struct tx *tx, uint64_t owner_id, struct err *err);
+
 /* A point read of the directory beyond the routes. */
 KOP_MUST_CHECK enum code store_find(struct tx *tx, struct text key, struct directory_row *row,
                                     bool *found, struct err *err);
@@ -190,6 +197,8 @@ struct cell {
 struct row {
     struct cell cell[columns_per_table_max]; /* in the order of schema.def */
 };
+/* Is this row of the table member a bar (store_bar_member())? A bar has no owner. */
+bool row_is_bar(const struct row *member);
 KOP_MUST_CHECK enum code store_get(struct tx *tx, enum table table, const struct row *key,
                                    struct arena *arena, struct row *row, bool *found,
                                    struct err *err);

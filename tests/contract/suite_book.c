@@ -1,7 +1,7 @@
 /*
  * suite_book.c - what is written of an owner is read again, found and claimed once.
  *
- * Owns:      loading and writing, lots, counters, records, pools, routes, claims.
+ * Owns:      loading and writing, lots, counters, records, pools, routes, claims, bars.
  */
 #include "contract/suite.h"
 
@@ -602,6 +602,82 @@ test_reads_cannot_write(void **state)
     assert_int_equal(points_of(store, 7), -1);
 }
 
+/* ---- bars ---- */
+
+static enum code
+bar_body(struct tx *tx, struct job *job, struct err *err)
+{
+    return store_bar_member(tx, job->owner_id, err);
+}
+
+static enum code
+bar(struct store *store, uint64_t owner_id)
+{
+    struct job *job = job_new(ACCESS_WRITE, bar_body);
+    job->owner_id = owner_id;
+    enum code rc = job_do(store, job);
+    job_free(job);
+    return rc;
+}
+
+static void
+more_member(struct job *job, struct changes *changes)
+{
+    struct member_row *member = arena_new(job->op.arena, struct member_row);
+    *member = (struct member_row){ .owner_id = job->owner_id,
+                                   .member_id = job->owner_id,
+                                   .person_id = job->owner_id,
+                                   .enrolled_at = 9 };
+    changes->member_put = member;
+    changes->member_put_count = 1;
+}
+
+static enum code
+enrol(struct store *store, uint64_t owner_id, uint64_t op_id)
+{
+    struct job *job = earn_new(owner_id, op_id, 5);
+    job->more = more_member;
+    enum code rc = job_do(store, job);
+    job_free(job);
+    return rc;
+}
+
+/* The only member of each owner: a bar or not. */
+static enum code
+bars_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct row after = { 0 }, *rows;
+    uint32_t count;
+    enum code rc = store_list(tx, TABLE_member, &after, 10, job->op.arena, &rows, &count, err);
+    if (rc)
+        return rc;
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].cell[0].number, 7);
+    assert_true(row_is_bar(&rows[0]));
+    assert_int_equal(rows[1].cell[0].number, 8);
+    assert_int_equal(rows[1].cell[2].number, 8);
+    assert_false(row_is_bar(&rows[1]));
+    return OK;
+}
+
+/* Bar or member, whichever is first; either stays. */
+static void
+test_bar_or_member(void **state)
+{
+    struct store *store = store_in(state);
+    assert_int_equal(bar(store, 7), OK);
+    assert_int_equal(enrol(store, 7, 100), CODE_CONFLICT);
+    assert_int_equal(points_of(store, 7), -1);
+    assert_int_equal(bar(store, 7), CODE_CONFLICT);
+    assert_int_equal(enrol(store, 8, 101), OK);
+    assert_int_equal(bar(store, 8), CODE_CONFLICT);
+    assert_int_equal(enrol(store, 8, 102), OK); /* an owner that is there may write its member */
+    assert_int_equal(points_of(store, 8), 10);
+    struct job *job = job_new(ACCESS_READ, bars_body);
+    assert_int_equal(job_do(store, job), OK);
+    job_free(job);
+}
+
 const struct contract contracts_of_book[] = {
     { "test_nothing_there", test_nothing_there },
     { "test_what_was_written_is_read", test_what_was_written_is_read },
@@ -620,5 +696,6 @@ const struct contract contracts_of_book[] = {
     { "test_refusal_writes_nothing", test_refusal_writes_nothing },
     { "test_failure_writes_nothing", test_failure_writes_nothing },
     { "test_reads_cannot_write", test_reads_cannot_write },
+    { "test_bar_or_member", test_bar_or_member },
     { NULL, NULL },
 };

@@ -189,6 +189,61 @@ test_duplicate_is_no_refusal(void **state)
     pair_close(&pair);
 }
 
+/* ---- bars ---- */
+
+static void
+more_member(struct job *job, struct changes *changes)
+{
+    struct member_row *member = arena_new(job->op.arena, struct member_row);
+    *member = (struct member_row){ job->owner_id, job->owner_id, job->owner_id, 0, 9 };
+    changes->member_put = member;
+    changes->member_put_count = 1;
+}
+
+static enum code
+bar_unless_named_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct member_row *member;
+    uint32_t count;
+    enum code rc = store_list_members(tx, job->owner_id, job->op.arena, &member, &count, err);
+    job->refuse = rc == OK && count > 0;
+    return rc || job->refuse ? rc : store_bar_member(tx, job->owner_id, err);
+}
+
+/* One server enrols while the other bars: one of them is done, and the other knows. */
+static void
+test_bar_or_member(void **state)
+{
+    enum { rounds = 200 };
+    struct pair pair = pair_open();
+    struct job *job[2];
+    uint32_t barred = 0;
+    (void)state;
+
+    for (uint32_t round = 1; round <= rounds; round++) {
+        uint32_t bar = round % 2;
+        job[!bar] = earn_new(round, round, 1);
+        job[!bar]->more = more_member;
+        job[bar] = job_new(ACCESS_WRITE, bar_unless_named_body);
+        job[bar]->owner_id = round;
+        run_crowd(&pair, job, 2);
+        assert_int_equal(job[bar]->op.code, OK);
+        bool enrolled = job[!bar]->op.code == OK;
+        if (!enrolled)
+            assert_int_equal(job[!bar]->op.code, CODE_CONFLICT);
+        assert_int_equal(job[bar]->refuse, enrolled);
+        assert_int_equal(points_of(pair.store[0], round), enrolled ? 1 : -1);
+        barred += !enrolled;
+        job_free(job[0]);
+        job_free(job[1]);
+    }
+    assert_int_equal(server_ask(&server, "postgres",
+                                "SELECT count(*) FROM member WHERE person_id = 0"),
+                     barred);
+    assert_int_equal(server_ask(&server, "postgres", "SELECT count(*) FROM member"), rounds);
+    pair_close(&pair);
+}
+
 enum { workers = 8, turns = 1000 };
 
 struct worker {
@@ -879,6 +934,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_balance),
         cmocka_unit_test(test_one_claim),
+        cmocka_unit_test(test_bar_or_member),
         cmocka_unit_test(test_duplicate_is_no_refusal),
         cmocka_unit_test(test_no_lost_update),
         cmocka_unit_test(test_one_telephone),

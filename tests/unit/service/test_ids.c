@@ -94,6 +94,23 @@ positive_and_above_the_reserved(void **state)
     assert_true((int64_t)ids_next(&ids, last_of_2092) > 0);
 }
 
+/* What divides the ids of before from those of now and later. */
+static void
+the_least_of_a_moment(void **state)
+{
+    struct ids before, at;
+
+    (void)state;
+    ids_init(&before, 1023);
+    ids_init(&at, 0);
+    for (unix_ms now = EPOCH + 5; now < EPOCH + 5000000; now += 999) {
+        assert_true(ids_next(&before, now - 1) < ids_from(now));
+        assert_true(ids_next(&at, now) >= ids_from(now));
+    }
+    assert_true(ids_from(EPOCH) >= ID_RESERVED);
+    assert_true(ids_from(INT64_MIN) >= ID_RESERVED);
+}
+
 static struct ids shared;
 
 static void *
@@ -165,6 +182,7 @@ main(void)
         cmocka_unit_test(a_clock_that_stands),
         cmocka_unit_test(a_clock_that_goes_back),
         cmocka_unit_test(positive_and_above_the_reserved),
+        cmocka_unit_test(the_least_of_a_moment),
         cmocka_unit_test(four_threads_at_once),
         cmocka_unit_test(owners_without_a_card),
     };
