@@ -3,7 +3,7 @@
  *
  * Owns:      struct service's life, the system's clock and random source.
  * Must not:  hold a use case of members or receipts.
- * Tests:     tests/stories/
+ * Tests:     tests/unit/service/test_tenants.c, tests/stories/
  */
 #include "service/internal.h"
 
