@@ -142,12 +142,30 @@ work_reader(struct work *work)
     return programme_near(work->programme, at)->plan;
 }
 
+/*
+ * An e-mail address with small letters of ASCII on both sides of the @: people write it so and so,
+ * and no service of note tells them apart. Other letters stay as they are written.
+ */
+static struct text
+email_normal(struct text written, struct arena *arena)
+{
+    char *small = arena_array(arena, char, written.len);
+
+    for (uint32_t i = 0; small && i < written.len; i++) {
+        char c = written.ptr[i];
+        small[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return (struct text){ small, small ? written.len : 0 };
+}
+
 struct text
 directory_key_of(struct work *work, enum key_kind kind, struct text value)
 {
     unsigned char hash[sha256_bytes];
     struct buf bytes;
 
+    if (kind == KEY_EMAIL)
+        value = email_normal(value, work->call->arena);
     buf_init(&bytes, work->call->arena, 96);
     bytes_put_u64(&bytes, work->tenant);
     bytes_put_u64(&bytes, kind == KEY_MEMBER ? 0 : work->programme->programme);

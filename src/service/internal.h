@@ -71,7 +71,10 @@ const struct plan *work_reader(struct work *work);
 /* The key's tenant, outlet and till against what the request says. */
 bool work_may(struct work *work, struct text outlet, struct text till);
 
-/* Keyed hash of an identifier within tenant and programme, in the arena. */
+/*
+ * Keyed hash of an identifier within tenant and programme, in the arena. An e-mail address is taken
+ * in any case of its letters, a telephone in its normal form alone.
+ */
 struct text directory_key_of(struct work *work, enum key_kind kind, struct text value);
 /* Telephone as +digits, or empty text when it is none. */
 struct text telephone_normal(struct text written, struct arena *arena);

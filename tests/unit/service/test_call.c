@@ -302,6 +302,37 @@ one_telephone_one_member(void **state)
     house_close(&house);
 }
 
+/* The address stays as it was written, and is known in any case of its letters. */
+static void
+an_address_in_any_case(void **state)
+{
+    static const char *const known[] = { "anna.П@Example.ORG", "Anna.П@example.org",
+                                         "ANNA.П@EXAMPLE.ORG" };
+    static const char *const unknown[] = { "anna.п@example.org", "anna.П@example.or" };
+    char body[128];
+
+    (void)state;
+    open_shop(false);
+    struct question enrol = { .route = CALL_ENROL, .body = body, .key = "a" };
+    snprintf(body, sizeof(body), "{'programme':'club','email':'%s','consent':true}", known[0]);
+    assert_int_equal(house_ask(&house, &enrol, NULL).outcome, OUTCOME_DONE);
+    for (size_t i = 0; i < KOP_COUNT(known); i++) {
+        snprintf(body, sizeof(body), "{'programme':'club','email':'%s'}", known[i]);
+        struct answer answer = house_say(&house, CALL_FIND, body);
+        assert_int_equal(answer.outcome, OUTCOME_DONE);
+        assert_true(answer_has(&answer, known[0]));
+        enrol.key = known[i];
+        answer = house_ask(&house, &enrol, NULL);
+        assert_int_equal(answer.outcome, OUTCOME_CARD_TAKEN);
+        assert_true(answer_has(&answer, "\"/email\""));
+    }
+    for (size_t i = 0; i < KOP_COUNT(unknown); i++) {
+        snprintf(body, sizeof(body), "{'programme':'club','email':'%s'}", unknown[i]);
+        assert_int_equal(house_say(&house, CALL_FIND, body).outcome, OUTCOME_CARD_UNKNOWN);
+    }
+    house_close(&house);
+}
+
 /* ---- repeats ---- */
 
 static void
@@ -786,6 +817,7 @@ main(void)
         cmocka_unit_test(a_revoked_key_opens_nothing),
         cmocka_unit_test(telephones_as_people_write_them),
         cmocka_unit_test(one_telephone_one_member),
+        cmocka_unit_test(an_address_in_any_case),
         cmocka_unit_test(a_repeat_gets_the_same_bytes),
         cmocka_unit_test(another_request_under_the_same_key),
         cmocka_unit_test(a_refusal_claims_nothing),
