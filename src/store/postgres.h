@@ -31,6 +31,7 @@ struct postgres {
     bool in_transaction;
     bool lost;     /* the connection is of no use any more */
     bool unsynced; /* something was sent that no sync follows yet */
+    bool warned;   /* a warning came since the last COMMIT went out */
     bool unsure;   /* an ADVANCE went out whose version was not seen under the lock */
     bool has_lock; /* of the owner's row that was locked or written last: */
     int64_t lock_owner, lock_version;

@@ -3,10 +3,20 @@
  *
  * Owns:      how a connection is made and set, DDL, the grants of the serving role.
  * Must not:  keep a password or a conninfo in a text for people.
- * Invariant: a serving connection never runs with synchronous_commit off. Where the role is there,
- *            it has it on: journals then cannot be changed even by mistake.
- * Cost:      a connection: three round trips, once.
- * Tests:     tests/contract/test_postgres.c
+ * Invariant: a serving connection never runs with synchronous_commit off or local. Where the role
+ *            is there, it has it on: journals then cannot be changed even by mistake. What a writing
+ *            connection sees when it begins is where a commit has to be before it is answered.
+ * Cost:      a connection: four round trips, once.
+ * Tests:     tests/contract/test_servers.c, tests/ha/
+ *
+ * Why a writing connection begins with a commit that changes nothing: where the database has a
+ * synchronous standby, a COMMIT is answered when the standby has it. But a COMMIT whose answer
+ * never came (the database was killed, or somebody ended the session that waited) can be seen in
+ * the database before the standby has it: and a later loss of the primary would take it away.
+ * Whoever looks up what became of it, or is asked for the same receipt again, must not answer from
+ * that.
+ * A commit of one's own waits for everything before it: when it is answered, all that this
+ * connection will find is on the standby too.
  */
 #include "store/postgres.h"
 
@@ -25,27 +35,47 @@ static const struct backend_type postgres_type;
 
 /* ---- a connection ---- */
 
-/* Said before the conninfo, which may say otherwise; and after it, so that it may not. */
+/*
+ * Said before the conninfo, which may say otherwise; and after it, so that it may not. Of several
+ * hosts the one that may be written is wanted; one that went away without a word is missed after
+ * 10 + 3 * 3 seconds at most.
+ */
 static PGconn *
 dial(const char *conninfo)
 {
     static const char *const name[] = {
-        "connect_timeout", "tcp_user_timeout", "keepalives_idle", "fallback_application_name",
-        "dbname",          "client_encoding",  NULL,
+        "connect_timeout",      "tcp_user_timeout", "keepalives_idle",
+        "keepalives_interval",  "keepalives_count", "fallback_application_name",
+        "target_session_attrs", "dbname",           "client_encoding",
+        NULL,
     };
-    const char *const value[] = { "3", "10000", "10", "kopilka", conninfo, "UTF8", NULL };
+    const char *const value[] = { "3", "10000", "10", "3", "3", "kopilka", "read-write", conninfo,
+                                  "UTF8", NULL };
     return PQconnectdbParams(name, value, 1);
+}
+
+/* A warning is remembered: one that comes with a COMMIT says that it is not where it should be. */
+static void
+take_notice(void *context, const PGresult *result)
+{
+    struct postgres *postgres = context;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    postgres->warned = postgres->warned || severity == NULL || strcmp(severity, "WARNING") == 0;
 }
 
 /*
  * A transaction whose client hangs must not hold an owner for ever. Who turned synchronous_commit
- * off for the whole database did not mean money.
+ * off, or to local, for the whole database did not mean money.
  */
 static const char settings[] =
     "SELECT set_config('idle_in_transaction_session_timeout', '15s', false), "
-    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' "
-    "THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
+    "set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN "
+    "('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
     "set_config('default_transaction_isolation', 'read committed', false)";
+
+/* Leaves nothing but a record in the log of the database, so that its commit is waited for. */
+static const char empty_commit[] = "SELECT pg_logical_emit_message(true, 'kopilka', '')";
 
 /* One statement before the pipeline begins. */
 static enum code
@@ -72,6 +102,17 @@ take_role(struct postgres *postgres, struct err *err)
     return plain(postgres, sql, err);
 }
 
+/* See the prologue. A warning says that the wait was cut short. */
+static enum code
+await_standby(struct postgres *postgres, struct err *err)
+{
+    postgres->warned = false;
+    enum code rc = plain(postgres, empty_commit, err);
+    if (rc == OK && postgres->warned)
+        rc = err_set(err, CODE_AGAIN, "the wait for the standby was cut short");
+    return rc;
+}
+
 enum code
 postgres_connect(struct postgres *postgres, struct err *err)
 {
@@ -80,9 +121,11 @@ postgres_connect(struct postgres *postgres, struct err *err)
     memset(postgres->is_prepared, 0, sizeof postgres->is_prepared);
     postgres->sent_count = 0;
     postgres->lost = postgres->unsynced = postgres->unsure = postgres->has_lock = false;
+    postgres->warned = false;
     postgres->conn = dial(postgres->conninfo);
     if (postgres->conn == NULL)
         return err_set(err, CODE_NO_MEMORY, "no memory for a connection");
+    PQsetNoticeReceiver(postgres->conn, take_notice, postgres);
     enum code rc = OK;
     if (PQstatus(postgres->conn) != CONNECTION_OK) {
         const char *text = PQerrorMessage(postgres->conn);
@@ -94,6 +137,8 @@ postgres_connect(struct postgres *postgres, struct err *err)
     }
     if (rc == OK)
         rc = plain(postgres, settings, err);
+    if (rc == OK && postgres->kind == ROLE_WRITER)
+        rc = await_standby(postgres, err);
     if (rc == OK)
         rc = take_role(postgres, err);
     if (rc == OK && !PQenterPipelineMode(postgres->conn))

@@ -4,7 +4,8 @@
  * Owns:      what was sent and not read yet, what SQLSTATE means to us, binary parameters and rows.
  * Must not:  spell SQL of rows: schema.c does. Look at names of constraints or texts of errors.
  * Invariant: results are read in the order in which their statements went out. A commit is OK only
- *            when the server said COMMIT; when the connection went away under it, it is UNKNOWN.
+ *            when the server said COMMIT, and no warning with it; when the connection went away
+ *            under it, it is UNKNOWN.
  * Cost:      a round trip for each run() that wants rows, and one for the commit, which takes all
  *            writes along. Each statement is prepared once per connection, on its first way out.
  * Tests:     tests/contract/test_postgres.c
@@ -279,6 +280,10 @@ take_good(struct postgres *postgres, const struct sent *sent, PGresult *result,
 {
     if (sent->kind == SENT_COMMIT && strcmp(PQcmdStatus(result), "COMMIT") != 0)
         return err_set(err, CODE_AGAIN, "the database rolled back instead of committing");
+    if (sent->kind == SENT_COMMIT && postgres->warned) {
+        postgres->lost = true; /* the next connection waits for what this one did not */
+        return err_set(err, CODE_AGAIN, "the commit is not on the standby yet");
+    }
     if (sent->kind != SENT_QUERY || sent->ignored)
         return OK;
     if (sent->verb == VERB_ADVANCE && strcmp(PQcmdTuples(result), "1") != 0)
@@ -397,6 +402,7 @@ postgres_commit(struct backend *backend, struct err *err)
     bool sent = false;
     if (rc == OK) {
         sent = true;
+        postgres->warned = false;
         rc = send_control(postgres, SENT_COMMIT, "COMMIT", err);
     }
     if (rc == OK)
