@@ -3,7 +3,8 @@
  *
  * Owns:      the promises of DESIGN "Returns": a full return is never having bought; a path of
  *            returns ends where one return ends; nothing is gained; never more than was sold;
- *            nothing is created when lots die and live on meanwhile.
+ *            under requote the member keeps of a currency what the goods kept earn in it, by
+ *            whatever rule; nothing is created when lots die and live on meanwhile.
  * Must not:  depend on anything but its seed: a failure prints the case and the programme, and
  *            `test_return_property CASE` runs that case alone.
  */
@@ -35,7 +36,7 @@ static long only_case = only_none;
 /* What was met, so that a generator that went astray is seen. */
 static struct {
     long bought, facts, with_points, with_coarse, with_certificate, earned, steps, calm, shortfalls,
-        restored, regiven, thresholds_lost, expired, graced, sequences, held;
+        stood_in, expired, graced;
 } met;
 
 /* One case: a member, a purchase, and the books of its possible futures. */
@@ -299,6 +300,35 @@ nothing_gained(struct along *along)
                (long long)kept, (long long)paid, (long long)along->least);
 }
 
+/* What was earned and not taken back is what the goods kept earn, currency by currency. */
+static void
+kept_points(const struct along *along)
+{
+    const struct decision *decision = &scene.purchase.decision;
+    struct returned_state state;
+    bool any_kept = false;
+
+    book_returned(&scene.path, scene.op, &state);
+    for (uint32_t i = 0; i < scene.purchase.event.line_count; i++)
+        any_kept |= along->back[i] < scene.purchase.event.line[i].quantity;
+    if (plan_terms(scene.plan)->returns != RETURN_REQUOTE || !any_kept)
+        return;
+    for (uint8_t currency = 1; currency <= 2; currency++) {
+        amount same_rules, stay = value_points_of_kept(scene.plan, &scene.purchase, along->back,
+                                                       currency,
+                                                       &scene.arena, &same_rules);
+        amount kept = 0;
+        for (uint32_t i = 0; i < decision->earning_count; i++)
+            if (decision->earning[i].currency == currency)
+                kept += decision->earning[i].points - state.revoked[i];
+        /* While something is owed nothing is given again. */
+        if (kept > stay || (kept < stay && state.shortfall == 0))
+            broken("%lld points of currency %u are kept, and the goods kept earn %lld",
+                   (long long)kept, currency, (long long)stay);
+        met.stood_in += kept > same_rules;
+    }
+}
+
 static void
 finish_path(struct along *along)
 {
@@ -347,6 +377,7 @@ walk(void)
             along.back[i] += part[i];
         compare_with_once(&along);
         nothing_gained(&along);
+        kept_points(&along);
         if (random_one_in(&scene.random, 4))
             too_much(&scene.path, along.back);
     }
@@ -477,15 +508,18 @@ returns_keep_their_promises(void **state)
     if (only_case != only_none)
         return;
     printf("bought %ld, facts %ld, with points %ld (coarse %ld), certificates %ld, earning %ld; "
-           "steps %ld, calm %ld, shortfalls %ld, expired %ld, graced %ld\n",
+           "steps %ld, calm %ld, shortfalls %ld, another rule stood in %ld, expired %ld, "
+           "graced %ld\n",
            met.bought, met.facts, met.with_points, met.with_coarse, met.with_certificate,
-           met.earned, met.steps, met.calm, met.shortfalls, met.expired, met.graced);
+           met.earned, met.steps, met.calm, met.shortfalls, met.stood_in, met.expired,
+           met.graced);
     assert_true(met.with_points > met.bought / 5);
     assert_true(met.with_coarse > met.bought / 20);
     assert_true(met.with_certificate > met.bought / 20);
     assert_true(met.earned > met.bought / 3);
     assert_true(met.shortfalls > met.steps / 200);
     assert_true(met.calm > met.steps / 2);
+    assert_true(met.stood_in > met.steps / 1000);
     assert_true(met.graced > 0);
     assert_true(met.expired > 0);
 }

@@ -1,7 +1,7 @@
 /*
  * test_sequence_property.c - random sequences of buying, spending, holding and returning by one
- *                            member: nothing is gained on any receipt, and the accounts are what
- *                            the records say.
+ *                            member: nothing is gained on any receipt, the accounts are what the
+ *                            records say, and nobody has available points and a debt.
  *
  * Owns:      sequences over months, with several receipts at once, lots that die and live on.
  * Must not:  depend on anything but its seed: a failure prints the sequence and the programme, and
@@ -23,7 +23,8 @@ enum { programmes = 1000, sequences_each = 5, deeds_each = 24, only_none = -1 };
 static long only_sequence = only_none;
 
 static struct {
-    long bought, reserved, committed, cancelled, returned, refused_debt, ended, graced, debts;
+    long bought, reserved, committed, cancelled, returned, refused_debt, ended, graced, debts,
+        repaid_by[movement_kind_count];
 } met;
 
 /* A receipt of the sequence. */
@@ -248,6 +249,36 @@ add_record(const struct book_row *row, struct sums sums[3])
     }
 }
 
+/* After each operation: available points, or a debt, counted from the lots. */
+static void
+never_both(void)
+{
+    struct owner owner;
+
+    book_load(&scene.book, &scene.book.arena, &owner);
+    for (uint8_t c = 1; c <= 2; c++) {
+        amount available = 0, debt = -owner_balance(&owner, c, ACCOUNT_DEBT);
+        for (uint32_t i = 0; i < owner.lot_count; i++)
+            if (owner.lot[i].currency == c && !owner.lot[i].pending)
+                available += owner.lot[i].left - owner.lot[i].held;
+        if (available != ledger_available(&owner, c))
+            broken("%lld points of currency %u are available, and lots have %lld free",
+                   (long long)ledger_available(&owner, c), c, (long long)available);
+        if (available > 0 && debt > 0)
+            broken("%lld points of currency %u are available, with a debt of %lld",
+                   (long long)available, c, (long long)debt);
+    }
+}
+
+static void
+count_repaid(void)
+{
+    const struct book *book = &scene.book;
+
+    for (uint32_t i = 1; i < book->movement_count; i++)
+        met.repaid_by[book->movement[i - 1].kind] += book->movement[i].kind == MOVEMENT_REPAY;
+}
+
 static void
 accounts_agree(void)
 {
@@ -284,11 +315,13 @@ play(void)
     for (int i = 0; i < deeds_each; i++) {
         pass_time();
         acts[random_below(&scene.random, (int64_t)KOP_COUNT(acts))]();
+        never_both();
         if (random_one_in(&scene.random, 4))
             book_audit(&scene.book);
     }
     book_audit(&scene.book);
     accounts_agree();
+    count_repaid();
 }
 
 static void
@@ -318,6 +351,10 @@ sequences_gain_nothing(void **state)
            "refused for debt %ld, in debt %ld, graced %ld\n",
            met.bought, met.reserved, met.committed, met.cancelled, met.ended, met.returned,
            met.refused_debt, met.debts, met.graced);
+    printf("debt repaid by earning %ld, activation %ld, points given back %ld, release %ld\n",
+           met.repaid_by[MOVEMENT_EARN], met.repaid_by[MOVEMENT_ACTIVATE],
+           met.repaid_by[MOVEMENT_RESTORE], met.repaid_by[MOVEMENT_RELEASE]);
+    assert_true(met.repaid_by[MOVEMENT_RESTORE] > 0 && met.repaid_by[MOVEMENT_RELEASE] > 0);
     assert_true(met.committed > 500 && met.cancelled > 500 && met.ended > 100);
     assert_true(met.returned > met.bought / 3);
     assert_true(met.refused_debt > 0 && met.debts > 0 && met.graced > 0);

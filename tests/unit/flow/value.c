@@ -78,17 +78,18 @@ kept_by_trace(const struct plan *plan, const struct record *purchase, const int6
     return kept;
 }
 
-static value
-kept_by_requote(const struct plan *plan, const struct record *purchase, const int64_t *back,
-                struct arena *arena)
+/* The goods kept, decided alone with the view of then. */
+static void
+decide_kept(const struct plan *plan, const struct record *purchase, const int64_t *back,
+            struct arena *arena, struct decision *again)
 {
     struct event event = purchase->event;
     struct kept_payment paid[value_lines_max] = { { 0 } };
     struct line line[value_lines_max];
-    struct decision again;
     struct err err = { 0 };
-    value kept = 0;
 
+    if (purchase->event.line_count > value_lines_max)
+        book_die("too many lines");
     event.line = line;
     for (uint32_t i = 0; i < event.line_count; i++) {
         const struct line_result *then = &purchase->decision.line[i];
@@ -101,8 +102,46 @@ kept_by_requote(const struct plan *plan, const struct record *purchase, const in
         paid[i].certificate = then->certificate - floor_share(then->certificate, back[i], sold);
         paid[i].purse = then->purse - floor_share(then->purse, back[i], sold);
     }
-    if (engine_requote(plan, &event, &purchase->view, paid, arena, &again, &err))
+    if (engine_requote(plan, &event, &purchase->view, paid, arena, again, &err))
         book_die("the goods kept cannot be decided: %s", err.text);
+}
+
+static amount
+points_of(const struct decision *decision, uint8_t currency)
+{
+    amount points = 0;
+
+    for (uint32_t i = 0; i < decision->earning_count; i++)
+        points += decision->earning[i].currency == currency ? decision->earning[i].points : 0;
+    return points;
+}
+
+amount
+value_points_of_kept(const struct plan *plan, const struct record *purchase, const int64_t *back,
+                     uint8_t currency, struct arena *arena, amount *same_rules)
+{
+    struct decision again;
+
+    decide_kept(plan, purchase, back, arena, &again);
+    *same_rules = 0;
+    for (uint32_t i = 0; i < purchase->decision.earning_count; i++)
+        for (uint32_t k = 0; k < again.earning_count; k++) {
+            const struct earning *was = &purchase->decision.earning[i], *is = &again.earning[k];
+            if (was->rule == is->rule && was->currency == currency && is->currency == currency)
+                *same_rules += was->points < is->points ? was->points : is->points;
+        }
+    amount gave = points_of(&purchase->decision, currency), gives = points_of(&again, currency);
+    return gave < gives ? gave : gives;
+}
+
+static value
+kept_by_requote(const struct plan *plan, const struct record *purchase, const int64_t *back,
+                struct arena *arena)
+{
+    struct decision again;
+    value kept;
+
+    decide_kept(plan, purchase, back, arena, &again);
     kept = (again.total.gross - again.total.discount - again.total.rounding) * per_step;
     for (uint32_t i = 0; i < again.earning_count; i++)
         kept -= value_of_points(plan_terms(plan), again.earning[i].currency,
@@ -114,8 +153,6 @@ value
 value_of_kept(const struct plan *plan, const struct record *purchase, const int64_t *back,
               struct arena *arena)
 {
-    if (purchase->event.line_count > value_lines_max)
-        book_die("too many lines");
     return plan_terms(plan)->returns == RETURN_TRACE
                ? kept_by_trace(plan, purchase, back)
                : kept_by_requote(plan, purchase, back, arena);

@@ -33,4 +33,10 @@ value value_given_back(const struct plan *plan, const struct record *purchase,
 value value_of_kept(const struct plan *plan, const struct record *purchase, const int64_t *back,
                     struct arena *arena);
 
+/* Points of a currency that stay under requote: as many as all rules give for the goods kept, at
+ * most as many as the purchase gave. `*same_rules`: what of them the rules give that gave then. */
+amount value_points_of_kept(const struct plan *plan, const struct record *purchase,
+                            const int64_t *back, uint8_t currency, struct arena *arena,
+                            amount *same_rules);
+
 #endif

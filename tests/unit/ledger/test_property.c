@@ -7,12 +7,14 @@
  * Each operation loads the owner from what was stored, settles, does one to three things and is
  * stored again; ledger_finish() asserts the invariants, the world compares the loaded owner with
  * the booked one, and the audit replays all movements every so often and at the end of each
- * owner's life.
+ * owner's life. Debt is followed movement by movement: whatever became available has repaid it in
+ * the very next one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -40,6 +42,10 @@ struct play {
     struct paid paid[remembered];
     struct earned earned[remembered];
     uint32_t did[16]; /* how often each thing was done */
+    uint32_t debt_seen;                       /* movements whose debt was followed */
+    amount free[4], debt[4];                  /* by currency, counted from movements */
+    uint32_t repaid_by[movement_kind_count];  /* debt repaid by what each kind set free */
+    uint32_t dead;                            /* given back in debt, and dead at once */
 };
 
 enum doing {
@@ -293,6 +299,73 @@ do_something(struct play *play, struct ledger *ledger)
     }
 }
 
+/* What a movement makes available. `next`: the one after it in the operation, or NULL. */
+static amount
+set_free(const struct movement *movement, const struct movement *next)
+{
+    switch (movement->kind) {
+    case MOVEMENT_RELEASE: /* unless the hold is used, and it is spent */
+        return next && next->kind == MOVEMENT_SPEND && next->ref == movement->ref &&
+                       next->lot_no == movement->lot_no
+                   ? 0
+                   : movement->amount;
+    case MOVEMENT_RESTORE:
+        return movement->expires_at > movement->at ? movement->amount : 0;
+    case MOVEMENT_REPAY:
+        return 0;
+    default:
+        return movement->account == ACCOUNT_ACTIVE ? movement->amount : 0;
+    }
+}
+
+/* The accounts that decide what is available and what is owed, counted again. */
+static void
+follow_accounts(struct play *play, const struct movement *movement)
+{
+    amount *free = &play->free[movement->currency], *debt = &play->debt[movement->currency];
+
+    *free += movement->account == ACCOUNT_ACTIVE ? movement->amount : 0;
+    *free -= movement->contra == ACCOUNT_ACTIVE ? movement->amount : 0;
+    *free += movement->account == ACCOUNT_UNHELD ? movement->amount : 0;
+    *free -= movement->contra == ACCOUNT_UNHELD ? movement->amount : 0;
+    *debt -= movement->account == ACCOUNT_DEBT ? movement->amount : 0;
+    *debt += movement->contra == ACCOUNT_DEBT ? movement->amount : 0;
+}
+
+/* Whatever an operation made available has repaid debt at once; it leaves nobody with both. */
+static void
+follow_debt(struct play *play)
+{
+    const struct world *world = &play->world;
+    amount owed = 0; /* what the movement before had to repay */
+
+    for (; play->debt_seen < world->movement_count; play->debt_seen++) {
+        const struct movement *movement = &world->movement[play->debt_seen];
+        const struct movement *next = play->debt_seen + 1 < world->movement_count ? movement + 1
+                                                                                  : NULL;
+        if ((movement->kind == MOVEMENT_REPAY ? movement->amount : 0) != owed ||
+            (owed > 0 && movement->lot_no != movement[-1].lot_no))
+            fail_msg("seed %llu: movement %u: another debt is repaid than must be",
+                     (unsigned long long)play->seed, movement->movement_no);
+        if (movement->kind == MOVEMENT_LEVEL)
+            continue;
+        follow_accounts(play, movement);
+        amount freed = set_free(movement, next), debt = play->debt[movement->currency];
+        owed = freed < debt ? freed : debt;
+        play->repaid_by[movement->kind] += owed > 0;
+        play->dead += movement->kind == MOVEMENT_RESTORE && freed == 0 && debt > 0;
+    }
+    assert_true(owed == 0);
+    for (uint8_t currency = 1; currency <= 3; currency++) {
+        amount available = ledger_available(&world->owner, currency);
+        amount debt = -owner_balance(&world->owner, currency, ACCOUNT_DEBT);
+        assert_true(available == play->free[currency]);
+        assert_true(debt == play->debt[currency]);
+        if (available > 0 && debt > 0)
+            fail_msg("seed %llu: available points and a debt", (unsigned long long)play->seed);
+    }
+}
+
 /* Time passes: seconds, hours, days, now and then weeks; at times not at all, or the clock
  * runs back. */
 static void
@@ -367,7 +440,9 @@ play_owner(struct play *play, uint64_t seed)
 
     play->seed = seed;
     play->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    play->paid_count = play->earned_count = 0;
+    play->paid_count = play->earned_count = play->debt_seen = 0;
+    memset(play->free, 0, sizeof(play->free));
+    memset(play->debt, 0, sizeof(play->debt));
     world_init(&play->world);
     if (seed % 3 == 1)
         play->world.terms.zone = world_zone(&play->world, 3);
@@ -380,6 +455,7 @@ play_owner(struct play *play, uint64_t seed)
         for (uint64_t things = 1 + below(play, 3); things > 0; things--)
             do_something(play, ledger);
         world_end(&play->world);
+        follow_debt(play);
         if (i % 20 == 0)
             settle_in_steps(play);
         if (i % audit_every == audit_every - 1) {
@@ -407,6 +483,12 @@ test_random_operations(void **state)
     for (int i = 0; i < doing_count; i++)
         if (play->did[i] < 100)
             fail_msg("the workload did thing %d only %u times", i, play->did[i]);
+    printf("debt repaid by earning %u, activation %u, points given back %u (dead %u), release %u\n",
+           play->repaid_by[MOVEMENT_EARN], play->repaid_by[MOVEMENT_ACTIVATE],
+           play->repaid_by[MOVEMENT_RESTORE], play->dead, play->repaid_by[MOVEMENT_RELEASE]);
+    assert_true(play->repaid_by[MOVEMENT_EARN] > 100 && play->repaid_by[MOVEMENT_ACTIVATE] > 100);
+    assert_true(play->repaid_by[MOVEMENT_RESTORE] > 100 && play->dead > 0);
+    assert_true(play->repaid_by[MOVEMENT_RELEASE] > 100);
     if (puts < 1000 || drops < 1000)
         fail_msg("overflow rows: put %u, dropped %u", puts, drops);
     free(play);
