@@ -25,8 +25,9 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check test unit contract sim stories quick-stories kills kill-programs bench \
-        demo asan tsan fuzz fuzz-programs wasm purity tidy format analyse selftest clean torture help FORCE
+.PHONY: all tests check test unit contract sim mutants stories quick-stories kills kill-programs \
+        bench demo asan tsan fuzz fuzz-programs wasm purity tidy format analyse \
+        selftest clean torture help FORCE
 all:
 
 Q   := $(if $(V),,@)
@@ -204,6 +205,10 @@ contract: $(contract_programs)
 
 sim: $(sim_programs)
 	@tools/run -l $(BUILD)/logs/sim -t 1800 $^
+
+# Each planted fault of tests/sim/mutants/ is compiled apart; the simulation must find it.
+mutants: $(sim_programs)
+	@BUILD=$(BUILD) tools/run -l $(BUILD)/logs/mutants -t 1800 tests/sim/run-mutants
 
 # A story is an executable script that drives the built program from outside; it finds it in
 # $KOPILKA. A story with a line "# quick" belongs to make check.
