@@ -233,6 +233,12 @@ postgres-stories: $(program) $(kill_programs)
 kills: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/kills -t 7200 tests/kill/cycles
 
+# The same over PostgreSQL; there the database is killed as well.
+postgres-kills: $(program) $(kill_programs)
+	@KOPILKA=$(BUILD)/kopilka STORY_STORE=postgresql KILL_CYCLES=30 KILL_BOOKS=1 tools/run \
+	    -l $(BUILD)/logs/postgres-kills -t 1800 tests/kill/cycles
+.PHONY: postgres-kills
+
 # High availability: the primary of a Patroni cluster is killed under load, twenty times. Packages:
 # tools/setup ha. ha-short: two kills with a short lease.
 ha: $(program)

@@ -92,6 +92,7 @@ service_daily(struct service *service, unix_ms now, struct daily_result *result,
         };
         struct op settle = {
             .access = ACCESS_WRITE,
+            .repeatable = true,
             .priority = PRIORITY_LOW,
             .arena = &arena,
             .run = settle_run,

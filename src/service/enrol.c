@@ -204,6 +204,7 @@ member_done(struct op *op)
     }
     enrol->person_op = (struct op){
         .access = ACCESS_WRITE,
+        .repeatable = true,
         .priority = work->call->priority,
         .arena = work->call->arena,
         .run = forget_run,
@@ -284,6 +285,7 @@ call_enrol(struct work *work)
     }
     enrol->person_op = (struct op){
         .access = ACCESS_WRITE,
+        .repeatable = true,
         .priority = call->priority,
         .arena = call->arena,
         .run = person_run,

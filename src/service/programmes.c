@@ -253,6 +253,7 @@ call_publish(struct work *work)
     if (!publish->body.has_in_force_from)
         publish->body.in_force_from = work->now;
     sha256(publish->body.document.ptr, publish->body.document.len, publish->hash);
+    work->op.repeatable = true;
     work_submit(work, ACCESS_WRITE, publish_run);
 }
 

@@ -153,7 +153,9 @@ run_admin(struct service *service, struct admin_work *admin,
           enum code (*run)(struct tx *tx, struct op *op, struct err *err), struct err *err)
 {
     struct arena arena;
-    struct op op = { .access = ACCESS_WRITE, .arena = &arena, .run = run, .context = admin };
+    struct op op = {
+        .access = ACCESS_WRITE, .repeatable = true, .arena = &arena, .run = run, .context = admin
+    };
 
     arena_init(&arena, heap_source(), 1 << 14, 1 << 24);
     enum code rc = store_run(service->store, &op, err);

@@ -5,7 +5,8 @@
  * Must not:  know threads or SQL.
  * Invariant: an operation's code is OK only when its commit was confirmed, or its claim or record
  *            was found afterwards. After a commit whose answer was lost it never runs again unless
- *            it is certain that nothing was kept, or that its claim would refuse a second time.
+ *            it is certain that nothing was kept, that its claim would refuse a second time, or
+ *            that a second time does no harm (op->repeatable).
  * Cost:      with known routes two round trips: lock and load (routes and claim with them), write
  *            and commit. Unknown routes cost one before; a refusal has no more.
  * Tests:     tests/contract/test_postgres.c
@@ -280,6 +281,8 @@ solo_run(struct solo *solo, struct op *op)
             rc = OK;
         if (rc == CODE_UNKNOWN) {
             enum fate fate = find_fate(solo, &tx);
+            if (fate == FATE_UNKNOWN && op->repeatable)
+                fate = FATE_NOTHING;
             rc = fate == FATE_DONE ? OK : fate == FATE_NOTHING ? CODE_AGAIN : CODE_UNKNOWN;
             tx.failure = rc;
         }

@@ -45,6 +45,11 @@ struct op {
     uint32_t route_count;
     struct route route[routes_per_op_max];
     struct text claim;   /* key that this operation claims; empty: none */
+    /*
+     * Done twice is done once, whatever came between. An operation without claim and record, whose
+     * commit's answer was lost, then runs again instead of ending in CODE_UNKNOWN.
+     */
+    bool repeatable;
     struct arena *arena; /* of the operation; the runner hands it on */
     /*
      * The use case: store_load, flow, store_write. May be called again from the start (the arena is
@@ -96,8 +101,9 @@ KOP_MUST_CHECK enum code store_open_sqlite(const struct store_options *options,
  * PostgreSQL 15 or later. With `create` the schema is made and the role `kopilka_server` with it,
  * where the user may make roles; every connection that serves then takes that role on. A user
  * without rights on tables is enough to serve a book that exists: GRANT kopilka_server TO it. An
- * operation whose COMMIT was cut is looked up by its claim or record before it is answered;
- * CODE_UNKNOWN only where that is impossible. Lost connections are made again.
+ * operation whose COMMIT was cut is looked up by its claim or record before it is answered, or runs
+ * again where that is harmless; CODE_UNKNOWN only where neither is possible. Lost connections are
+ * made again.
  */
 KOP_MUST_CHECK enum code store_open_postgres(const struct store_options *options,
                                              struct store **store, struct err *err);

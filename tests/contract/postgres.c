@@ -188,12 +188,29 @@ server_start(struct server *server)
     server_revive(server);
 }
 
+/*
+ * Its children lead groups of their own, and left alone they live on for a moment and may commit.
+ * A stopped parent makes no more of them.
+ */
 void
 server_kill(struct server *server)
 {
+    char path[64];
+    long child;
+
     if (server->pid == 0)
         return;
-    kill(server->pid, SIGKILL); /* its children, each in a group of its own, notice and go */
+    kill(server->pid, SIGSTOP);
+    waitpid(server->pid, NULL, WUNTRACED);
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)server->pid,
+             (long)server->pid);
+    FILE *children = fopen(path, "r");
+    if (children == NULL)
+        give_up(path);
+    while (fscanf(children, "%ld", &child) == 1)
+        kill((pid_t)child, SIGKILL);
+    fclose(children);
+    kill(server->pid, SIGKILL);
     waitpid(server->pid, NULL, 0);
     server->pid = 0;
 }

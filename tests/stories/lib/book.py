@@ -4,6 +4,7 @@ A story that opens its book here is told over both stores; STORY_STORE chooses (
 the default, or `postgresql`).
 """
 import os
+import shutil
 import sqlite3
 import sys
 
@@ -26,6 +27,14 @@ class FileBook:
         with sqlite3.connect(self.path) as book:
             return book.execute(sql).fetchall()
 
+    def keep(self, folder):
+        """A copy for who looks into a failure; a file's lies in the story's folder anyway."""
+
+    def drop(self):
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(self.path + end):
+                os.remove(self.path + end)
+
 
 class PostgresBook:
     """The same in a database; `server` may be killed and started."""
@@ -40,6 +49,13 @@ class PostgresBook:
         return [tuple(int(cell) if cell.lstrip("-").isdigit() else cell
                       for cell in line.split("|"))
                 for line in self.server.ask(sql).splitlines()]
+
+    def keep(self, folder):
+        shutil.copytree(f"{self.server.folder}/data", f"{folder}/data")
+        shutil.copy(f"{self.server.folder}/log", folder)
+
+    def drop(self):
+        self.server.end()
 
 
 def open_book(story, name, store=STORE):
