@@ -3,6 +3,7 @@
 A story that opens its book here is told over both stores; STORY_STORE chooses (`sqlite`, which is
 the default, or `postgresql`).
 """
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -24,7 +25,7 @@ class FileBook:
 
     def ask(self, sql):
         """The rows of a query that both stores understand."""
-        with sqlite3.connect(self.path) as book:
+        with contextlib.closing(sqlite3.connect(self.path)) as book:
             return book.execute(sql).fetchall()
 
     def keep(self, folder):
