@@ -61,6 +61,7 @@ run(struct sweep *sweep, enum access access,
 {
     struct op op = {
         .access = access,
+        .repeatable = true,
         .priority = PRIORITY_LOW,
         .arena = &sweep->arena,
         .run = step,
