@@ -322,6 +322,22 @@ repeats(void **state)
 
 /* ---- books of programs before ---- */
 
+enum { elders = 600 };
+static uint64_t elder[elders]; /* persons that members name, rising */
+
+static enum code
+only_elders_run(struct tx *tx, struct op *op, struct err *err)
+{
+    struct deed *deed = op->context;
+    struct row *rows;
+    enum code rc = store_list(tx, TABLE_person, NULL, 2 * elders, op->arena, &rows, &deed->count,
+                              err);
+
+    for (uint32_t i = 0; !rc && i < deed->count && i < elders; i++)
+        assert_int_equal(rows[i].cell[0].number, elder[i]);
+    return rc;
+}
+
 static enum code
 renumber_run(struct tx *tx, struct op *op, struct err *err)
 {
@@ -343,28 +359,25 @@ renumber_run(struct tx *tx, struct op *op, struct err *err)
 static void
 persons_with_ids_of_their_own(void **state)
 {
-    enum { members = 600 };
+    struct deed left = { 0 };
     char card[16];
 
     (void)state;
-    for (int i = 0; i < members; i++) {
+    for (int i = 0; i < elders; i++) {
         uint64_t member = 0;
         snprintf(card, sizeof(card), "k%d", i);
         struct answer answer = enrol(card);
         assert_true(text_to_u64(answer_member(answer.text, "member"), &member));
-        struct deed deed = { .id = member };
-        deed.last = orphan();
+        elder[i] = orphan();
+        struct deed deed = { .id = member, .last = elder[i] };
         act(&deed, ACCESS_WRITE, renumber_run);
     }
     /* Those of the members' own numbers are named by nobody now. */
-    assert_int_equal(persons(), 2 * members);
-    assert_int_equal(daily(DAY_MS + 1000), members);
-    assert_int_equal(persons(), members);
+    assert_int_equal(persons(), 2 * elders);
+    assert_int_equal(daily(DAY_MS + 1000), elders);
     assert_int_equal(daily(2 * DAY_MS), 0);
-    struct verify_result result;
-    struct err err;
-    assert_int_equal(service_verify(house.service, NULL, NULL, &result, &err), OK);
-    assert_int_equal(result.faults, 0);
+    act(&left, ACCESS_READ, only_elders_run);
+    assert_int_equal(left.count, elders);
 }
 
 int
