@@ -51,6 +51,9 @@ daily_thread(void *context)
         struct err err;
         if (service_daily(job->service, host.now(host.context), &result, &err))
             fprintf(stderr, "kopilka: the daily run stopped: %s\n", err.text);
+        if (result.swept > 0)
+            fprintf(stderr, "kopilka: the daily run deleted %llu persons that no member named\n",
+                    (unsigned long long)result.swept);
     }
     return NULL;
 }
