@@ -28,6 +28,8 @@ struct postgres {
     char *conninfo;
     char role[role_bytes_max]; /* in quotes: what serving connections take on; empty: none */
     enum role kind;
+    uint32_t answer_ms; /* a connection that says nothing for so long is lost */
+    bool patient;       /* no answer comes too late: a whole book is being loaded */
     bool in_transaction;
     bool lost;     /* the connection is of no use any more */
     bool unsynced; /* something was sent that no sync follows yet */

@@ -4,8 +4,8 @@
  * Owns:      how a connection is made and set, DDL, the grants of the serving role.
  * Must not:  keep a password or a conninfo in a text for people.
  * Invariant: a serving connection never runs with synchronous_commit off or local. Where the role
- *            is there, it has it on: journals then cannot be changed even by mistake. What a writing
- *            connection sees when it begins is where a commit has to be before it is answered.
+ *            is there, it has it on: journals then cannot be changed even by mistake. What a
+ *            writing connection sees when it begins is where a commit must be to be answered.
  * Cost:      a connection: four round trips, once.
  * Tests:     tests/contract/test_servers.c, tests/ha/
  *
@@ -29,7 +29,11 @@
 
 static const char role_default[] = "kopilka_server";
 
-enum { migrate_tries_max = 8, server_version_min = 150000 };
+enum {
+    migrate_tries_max = 8,
+    server_version_min = 150000,
+    answer_ms_default = 20 * 1000, /* longer than any lock is waited for, see settings */
+};
 
 static const struct backend_type postgres_type;
 
@@ -65,11 +69,13 @@ take_notice(void *context, const PGresult *result)
 }
 
 /*
- * A transaction whose client hangs must not hold an owner for ever. Who turned synchronous_commit
- * off, or to local, for the whole database did not mean money.
+ * A transaction whose client hangs must not hold an owner for ever, and who waits for it must not
+ * look like a database that hangs. Who turned synchronous_commit off, or to local, for the whole
+ * database did not mean money.
  */
 static const char settings[] =
     "SELECT set_config('idle_in_transaction_session_timeout', '15s', false), "
+    "set_config('lock_timeout', '10s', false), "
     "set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN "
     "('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
     "set_config('default_transaction_isolation', 'read committed', false)";
@@ -180,6 +186,7 @@ new_postgres(const char *conninfo, enum role kind, const struct schema *schema,
     }
     postgres->backend = (struct backend){ .type = &postgres_type, .schema = schema };
     postgres->kind = kind;
+    postgres->answer_ms = answer_ms_default;
     *out = postgres;
     return OK;
 }
@@ -205,6 +212,7 @@ connect_other(struct backend *writer, enum role kind, struct backend **other, st
     if (rc)
         return rc;
     memcpy(postgres->role, from->role, sizeof postgres->role);
+    postgres->answer_ms = from->answer_ms;
     rc = postgres_connect(postgres, err);
     if (rc) {
         close_postgres(&postgres->backend);
@@ -411,6 +419,7 @@ bulk(struct backend *writer, bool begin, struct err *err)
     struct cell param[] = { { .number = 0 }, { .number = 1 } };
     struct query query;
 
+    postgres_of(writer)->patient = begin;
     if (!begin)
         return OK;
     arena_init_fixed(&arena, memory, sizeof memory);
@@ -468,6 +477,8 @@ postgres_open(const struct store_options *options, const struct schema *schema,
     enum code rc = new_postgres(options->conninfo, ROLE_WRITER, schema, &postgres, err);
     if (rc)
         return rc;
+    if (options->answer_ms > 0)
+        postgres->answer_ms = options->answer_ms;
     rc = postgres_connect(postgres, err);
     if (rc == OK)
         rc = bring_up(postgres, options->create, err);

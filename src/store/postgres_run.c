@@ -5,7 +5,7 @@
  * Must not:  spell SQL of rows: schema.c does. Look at names of constraints or texts of errors.
  * Invariant: results are read in the order in which their statements went out. A commit is OK only
  *            when the server said COMMIT, and no warning with it; when the connection went away
- *            under it, it is UNKNOWN.
+ *            under it, or did not answer in time, it is UNKNOWN.
  * Cost:      a round trip for each run() that wants rows, and one for the commit, which takes all
  *            writes along. Each statement is prepared once per connection, on its first way out.
  * Tests:     tests/contract/test_postgres.c
@@ -17,6 +17,10 @@
  */
 #include "store/postgres.h"
 
+#include "store/batch.h"
+
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -294,11 +298,44 @@ take_good(struct postgres *postgres, const struct sent *sent, PGresult *result,
     return take_rows(postgres, result, sent->query, arena, err);
 }
 
+/*
+ * Wait for a result; false: it takes too long. A machine that stands still with its connections
+ * open is not told from a busy one by anything else, and another one may serve already.
+ */
+static bool
+await_result(const struct postgres *postgres)
+{
+    struct pollfd socket = { .fd = PQsocket(postgres->conn), .events = POLLIN };
+    uint64_t until = 0;
+
+    while (!postgres->patient && PQisBusy(postgres->conn)) {
+        uint64_t now = steady_us();
+        if (until == 0)
+            until = now + (uint64_t)postgres->answer_ms * 1000;
+        if (now >= until)
+            return false;
+        int ready = poll(&socket, 1, (int)((until - now) / 1000 + 1));
+        if ((ready < 0 && errno != EINTR) || (ready > 0 && !PQconsumeInput(postgres->conn)))
+            return true; /* PQgetResult() tells what happened */
+    }
+    return true;
+}
+
+static enum code
+too_late(struct postgres *postgres, struct err *err)
+{
+    postgres->lost = true;
+    snprintf(postgres->state, sizeof postgres->state, "08006");
+    return err_set(err, CODE_AGAIN, "the database said nothing for %u ms", postgres->answer_ms);
+}
+
 /* The result of one thing that was sent. */
 static enum code
 take_result(struct postgres *postgres, const struct sent *sent, struct arena *arena,
             struct err *err)
 {
+    if (!await_result(postgres))
+        return too_late(postgres, err);
     PGresult *result = PQgetResult(postgres->conn);
     enum code rc;
 

@@ -80,6 +80,7 @@ struct store_options {
     const char *role;       /* PostgreSQL: what connections become (NULL: see below) */
     uint32_t lanes;         /* PostgreSQL: connections that write (0: 16) */
     uint32_t reconnect_ms;  /* PostgreSQL: how long operations wait for a lost database (0: 10 s) */
+    uint32_t answer_ms;     /* PostgreSQL: longer than that no answer is waited for (0: 20 s) */
     uint64_t cache_bytes;   /* SQLite page cache of the writer (0: 64 MiB) */
     uint32_t readers;       /* reader threads (0: 1) */
     uint32_t batch_max;     /* operations in one commit (0: 512) */

@@ -13,6 +13,7 @@
 #include "store/runner.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 static struct server server;
 static char conninfo[conninfo_bytes];
@@ -39,9 +40,10 @@ empty(void)
 }
 
 static struct store *
-open_there(void)
+open_there(uint32_t answer_ms)
 {
     struct store_options options = {
+        .answer_ms = answer_ms,
         .conninfo = conninfo,
         .create = true,
         .lanes = 2,
@@ -97,12 +99,14 @@ wait_for_standby(struct store *store, uint32_t *count, long *pid)
     }
 }
 
-enum end { END_CANCELLED, END_TERMINATED, END_KILLED };
+enum end { END_CANCELLED, END_TERMINATED, END_KILLED, END_TOO_LATE };
 
 static void
 cut_short(enum end end)
 {
-    if (end == END_KILLED) {
+    if (end == END_TOO_LATE) {
+        return; /* the store itself does it */
+    } else if (end == END_KILLED) {
         server_kill(&server);
         server_revive(&server);
     } else {
@@ -121,13 +125,15 @@ cut_once(enum end end)
     long first, second = 0;
 
     empty();
-    struct store *store = open_there();
+    struct store *store = open_there(end == END_TOO_LATE ? 200 : 0);
     struct job *job = wait_for_standby(store, &count, &first);
     cut_short(end);
     while (((second = waiting()) <= 0 || second == first) && !is_done(job))
         usleep(1000);
     assert_false(is_done(job));
-    assert_int_equal(server_ask(&server, "postgres", "SELECT count(*) FROM movement"), count + 1);
+    if (end != END_TOO_LATE)
+        assert_int_equal(server_ask(&server, "postgres", "SELECT count(*) FROM movement"),
+                         count + 1);
     let_go();
     job_await(job);
     assert_int_equal(job->op.code, OK);
@@ -159,11 +165,61 @@ test_killed(void **state)
     cut_once(END_KILLED);
 }
 
+/* The first session waits on, the store has given it up: its next one waits for the same. */
+static void
+test_too_late(void **state)
+{
+    (void)state;
+    cut_once(END_TOO_LATE);
+}
+
+/*
+ * Every process that serves the store stands still, as on a machine that hangs: other connections
+ * are made, and nobody has to wait for longer than was asked for.
+ */
+static void
+test_standing_still(void **state)
+{
+    long pid;
+    (void)state;
+
+    empty();
+    struct store *store = open_there(500);
+    assert_int_equal(earn(store, 7, 1, 1), OK);
+    for (uint32_t round = 0; round < 2; round++) {
+        long stopped[16];
+        uint32_t count = 0;
+        while (count < KOP_COUNT(stopped)) {
+            char sql[160];
+            snprintf(sql, sizeof sql,
+                     "SELECT pid FROM pg_stat_activity WHERE application_name = 'kopilka' AND "
+                     "state = 'idle' AND pid > %ld ORDER BY pid LIMIT 1",
+                     count > 0 ? stopped[count - 1] : 0);
+            if ((pid = server_ask(&server, "postgres", sql)) <= 0)
+                break;
+            assert_int_equal(kill((pid_t)pid, SIGSTOP), 0);
+            stopped[count++] = pid;
+        }
+        enum code earned = earn(store, 7, 2 + round, 1);
+        struct job *read = job_new(ACCESS_READ, look_body);
+        read->owner_id = 7;
+        enum code looked = job_do(store, read);
+        for (uint32_t i = 0; i < count; i++)
+            kill((pid_t)stopped[i], SIGCONT);
+        assert_true(count >= 2);
+        assert_int_equal(earned, OK);
+        assert_int_equal(looked, OK);
+        assert_int_equal(*active_of(&read->view.owner), 2 + round);
+        job_free(read);
+    }
+    store_close(store);
+}
+
 /* Another server of ours that starts after the kill is asked for the same receipt: it waits too. */
 static void *
 open_main(void *context)
 {
-    *(struct store **)context = open_there();
+    *(struct store **)context = open_there(0);
     return NULL;
 }
 
@@ -177,7 +233,7 @@ test_asked_elsewhere(void **state)
     (void)state;
 
     empty();
-    struct store *store = open_there();
+    struct store *store = open_there(0);
     struct job *job = wait_for_standby(store, &count, &pid);
     cut_short(END_KILLED);
     assert_int_equal(pthread_create(&thread, NULL, open_main, &other), 0);
@@ -275,7 +331,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cancelled),       cmocka_unit_test(test_terminated),
-        cmocka_unit_test(test_killed),          cmocka_unit_test(test_asked_elsewhere),
+        cmocka_unit_test(test_killed),          cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_standing_still),  cmocka_unit_test(test_asked_elsewhere),
         cmocka_unit_test(test_settings),        cmocka_unit_test(test_read_only_host),
     };
 

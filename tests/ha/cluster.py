@@ -25,6 +25,7 @@ KINDS = {
     "postmaster": "PostgreSQL alone, every process of it",
     "node": "PostgreSQL and its Patroni",
     "machine": "PostgreSQL, its Patroni and the member of etcd beside them",
+    "frozen": "PostgreSQL and its Patroni stand still (SIGSTOP), and go on when another serves",
 }
 
 
@@ -65,7 +66,9 @@ class Node:
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self):
-        """What does not run is started."""
+        """What does not run is started, what stands still goes on."""
+        if self.patroni is not None:
+            self.signal(signal.SIGCONT)
         if self.etcd is None:
             client, peer = (f"http://127.0.0.1:{port}" for port in (self.etcd_port,
                                                                     self.peer_port))
@@ -129,15 +132,27 @@ class Node:
             },
         }
 
+    def signal(self, number):
+        """To PostgreSQL and Patroni; who is stopped starts nobody, so a second look is enough."""
+        for _ in range(2):
+            for pid in [self.patroni.pid, *processes(self.data, named=False)]:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
+
     def kill(self, kind):
         """SIGKILL to all of it at once; see KINDS. Comes back when every process is gone."""
+        if kind == "frozen":
+            self.signal(signal.SIGSTOP)
+            return
         if kind == "postmaster":
             kill_all(lambda: processes(self.data, named=False))
             return
         victims = [self.patroni] + ([self.etcd] if kind == "machine" else [])
         for victim in victims:
             victim.kill()
-        kill_all(lambda: [pid for pid in processes(self.data, named=False)])
+        kill_all(lambda: processes(self.data, named=False))
         for victim in victims:
             victim.wait()
         # A helper of Patroni's (pg_basebackup, pg_rewind) works in the node's folder.
