@@ -261,6 +261,7 @@ act_housekeeping(struct sim *sim)
         server_daily(&sim->server);
     } else if (sim->server.path[0] != 0 && chance_percent(sim, 20)) {
         server_restart(&sim->server);
+        sim->now++; /* nobody is back within the millisecond that ids of before are made of */
     } else if (sim->model.member_count < 30) {
         enrol(sim, false);
     }
