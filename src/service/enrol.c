@@ -215,13 +215,27 @@ member_done(struct op *op)
         work_done(work); /* an orphan row, sealed and named by nobody: sweep.c finds it */
 }
 
+/*
+ * A clock that was put back before a restart makes ids again that it made before: what is there
+ * under ours is another's, and is neither replaced nor, when we are refused, deleted.
+ */
 static enum code
 person_run(struct tx *tx, struct op *op, struct err *err)
 {
+    enum { wrapped_key = 2 }; /* drawn anew for each try: nobody else's is the same */
     struct work *work = op->context;
     struct enrol_work *enrol = work->input;
+    struct row there;
+    bool found;
+    enum code rc = store_get(tx, TABLE_person, &enrol->person, op->arena, &there, &found, err);
 
-    return store_put(tx, TABLE_person, &enrol->person, err);
+    if (rc)
+        return rc;
+    if (!found)
+        return store_put(tx, TABLE_person, &enrol->person, err);
+    if (!text_equal(there.cell[wrapped_key].text, enrol->person.cell[wrapped_key].text))
+        return err_set(err, CODE_BUSY, "the id of the enrolment is another's, try again");
+    return OK; /* run again after a lost commit */
 }
 
 static void

@@ -409,6 +409,7 @@ keys_in_the_header(void **state)
     struct answer first = house_ask(&house, &enrol, NULL);
     assert_int_equal(first.outcome, OUTCOME_DONE);
     house_restart(&house);
+    house.now++; /* ids of one moment are made by one service */
     struct answer second = house_ask(&house, &enrol, NULL);
     assert_true(text_equal(first.text, second.text));
     enrol.key = "";

@@ -299,6 +299,32 @@ a_late_second_half(void **state)
     is_whole("late");
 }
 
+/* A clock that was put back makes an id again: its person stays its member's. */
+static void
+an_id_that_is_anothers(void **state)
+{
+    (void)state;
+    uint64_t last = atomic_load(&house.service->ids.last);
+    assert_int_equal(enrol("one").outcome, OUTCOME_DONE);
+    uint64_t after = atomic_load(&house.service->ids.last);
+    atomic_store(&house.service->ids.last, last);
+    struct answer answer = house_ask(
+        &house,
+        &(struct question){ .route = CALL_ENROL,
+                            .body = "{'programme':'club','surname':'Other','cards':['two']}",
+                            .key = "two" },
+        NULL);
+    assert_int_equal(answer.outcome, OUTCOME_BUSY);
+    assert_int_equal(persons(), 1);
+    is_whole("one");
+    atomic_store(&house.service->ids.last, after);
+    assert_int_equal(enrol("two").outcome, OUTCOME_DONE);
+    assert_int_equal(persons(), 2);
+    assert_int_equal(daily(3 * DAY_MS), 0);
+    is_whole("one");
+    is_whole("two");
+}
+
 /* A repeat a day later: of what was done, of what was swept. */
 static void
 repeats(void **state)
@@ -391,6 +417,7 @@ main(void)
         IN_A_HOUSE(more_orphans_than_are_held),
         IN_A_HOUSE(barred_but_there),
         IN_A_HOUSE(a_late_second_half),
+        IN_A_HOUSE(an_id_that_is_anothers),
         IN_A_HOUSE(repeats),
         IN_A_HOUSE(persons_with_ids_of_their_own),
     };
