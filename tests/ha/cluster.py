@@ -26,6 +26,7 @@ KINDS = {
     "node": "PostgreSQL and its Patroni",
     "machine": "PostgreSQL, its Patroni and the member of etcd beside them",
     "frozen": "PostgreSQL and its Patroni stand still (SIGSTOP), and go on when another serves",
+    "twice": "a node; and the node that serves next, as soon as it does",
 }
 
 
@@ -224,6 +225,13 @@ class Cluster:
             member.get("timeline") == leader.get("timeline") and
             (member is leader or (isinstance(member.get("lag"), int) and member["lag"] < 1 << 24))
             for member in members.values())
+
+    def leader(self):
+        """The node that Patroni calls the leader, and that runs; None: there is none just now."""
+        for member in self.members().values():
+            if member.get("role") == "leader" and member.get("state") == "running":
+                return next(node for node in self.nodes if node.name == member["name"])
+        return None
 
     def await_whole(self, seconds=180):
         """Wait until it could bear the next kill; gives the leader's node."""

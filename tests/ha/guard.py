@@ -93,7 +93,7 @@ def guardian(folder, caller, work):
 
 
 def guarded(work):
-    """Run work(folder) -> status; the folder is new, and gone afterwards with all who worked there."""
+    """Run work(folder) -> status; the folder is new, and gone afterwards with who worked there."""
     # Not under TMPDIR: the ordinary user that runs the databases may not enter it.
     folder = tempfile.mkdtemp(prefix="kop-ha-", dir="/tmp")
     caller, alive = os.pipe()
