@@ -30,23 +30,7 @@ struct view {
     struct text returned;    /* body of the returned state */
 };
 
-enum key_kind { KEY_CARD = 1, KEY_PHONE, KEY_EMAIL, KEY_MEMBER, KEY_COUPON };
-enum key_state { KEY_FREE = 0 /* a card without a member */, KEY_ACTIVE, KEY_BLOCKED };
-
-enum { directory_key_bytes = 16, claim_key_bytes_max = 256 };
-
-struct directory_row {
-    unsigned char key[directory_key_bytes];
-    uint64_t owner_id, member_id;
-    enum key_kind kind;
-    enum key_state state;
-};
-
-struct member_row {
-    uint64_t owner_id, member_id, person_id; /* person 0: none known */
-    uint8_t state;       /* 0 active, 1 closed */
-    unix_ms enrolled_at;
-};
+enum { claim_key_bytes_max = 256 };
 
 struct changes {
     struct owner *owner;       /* after; never NULL when anything of the owner is written */
@@ -58,9 +42,11 @@ struct changes {
     uint32_t *lot_drop;        /* overflow rows to delete, by lot_no */
     uint32_t counter_put_count;
     struct counter_state *counter_put; /* rolling buckets; value 0 deletes */
+    uint32_t counted_count, counted_cap;
+    struct counted *counted;   /* what was added to counters, step by step; for the record */
     uint64_t op_id;
     enum record_kind record_kind;
-    struct text record;        /* body of the receipt row; empty: none */
+    struct text record;        /* body of the receipt row: whatever writes an owner has one */
     uint64_t returned_of;      /* op_id whose returned state is written; 0: none */
     struct text returned;
     uint32_t member_put_count;

@@ -9,8 +9,8 @@
  * Cost:      under a microsecond for an owner with three lots, both ways.
  * Tests:     tests/unit/core/test_rows.c, tests/fuzz/fuzz_record.c
  *
- * Body: version, flags, enrolled_at, settled_to, then counted lists of balances (currency, mask of
- * accounts that are not 0, those), levels, counters, holds (id, ends_at, takes) and lots.
+ * Body: version, flags, enrolled_at, settled_to, last_op, then counted lists of balances (currency,
+ * mask of accounts that are not 0, those), levels, counters, holds (id, ends_at, takes) and lots.
  */
 #include "core/codec.h"
 #include "core/lot_codec.h"
@@ -186,6 +186,7 @@ void owner_encode(const struct owner *owner, struct buf *buf)
     bytes_put_u64(buf, owner->flags);
     codec_put_instant(buf, owner->enrolled_at);
     codec_put_instant(buf, owner->settled_to);
+    bytes_put_u64(buf, owner->last_op);
     put_balances(owner, buf);
     put_levels(owner, buf);
     put_counters(owner, buf);
@@ -202,6 +203,7 @@ enum code owner_decode(struct text body, struct arena *arena, struct owner *owne
     owner->flags = codec_get_flags(&reader, known_flags);
     owner->enrolled_at = codec_get_instant(&reader);
     owner->settled_to = codec_get_instant(&reader);
+    owner->last_op = bytes_get_u64(&reader);
     owner->lot_count = 0;
     owner->lot_cap = 0;
     get_balances(&reader, arena, owner);

@@ -8,12 +8,13 @@
  * Cost:      a purchase of three lines takes about 400 bytes and two microseconds.
  * Tests:     tests/unit/core/test_record.c, tests/fuzz/fuzz_record.c
  *
- * Record: version byte, kind, programme's version, 32 bytes of request hash, flags, op_id,
- * owner_id, [member_id], [origin], event, [occurred_at, where it is not the event's], recorded_at
- * less occurred_at, [uncovered], [view], decision, [takes], [earned lots], [balances after],
- * [valid_until]; of a RETURN lines and result; of an OPENING currency and points. Kinds and flags
- * are written as numbers: their lists only grow at the end. Levels, counters and balances of the
- * view go by the order of the terms.
+ * Record: version byte, kind, programme's version, 32 bytes of request hash, place (sequence,
+ * previous, last movement), flags, op_id, owner_id, [member_id], [origin], event, [occurred_at,
+ * where it is not the event's], recorded_at less occurred_at, [uncovered], [view], decision,
+ * [takes], [earned lots], [balances after], [valid_until], [counted], [keys], [claim]; of a RETURN
+ * lines, result and the row of its purchase; of an OPENING currency and points; of an ENROL the
+ * person. Kinds and flags are written as numbers: their lists only grow at the end. Levels,
+ * counters and balances of the view go by the order of the terms.
  */
 #include "core/record.h"
 
@@ -33,11 +34,16 @@ enum {
     has_earned = 1 << 7,
     has_after = 1 << 8,
     has_valid_until = 1 << 9,
-    has_all = (1 << 10) - 1,
+    has_counted = 1 << 10,
+    has_keys = 1 << 11,
+    has_claim = 1 << 12,
+    has_all = (1 << 13) - 1,
 
     hash_bytes = 32,
     segments_max = 1 << 16,
     earned_max = 1 << 24,
+    counted_max = 1 << 16,
+    keys_max = 1 << 16,
 
     active_otherwise = 0, /* when a lot became active, in the code of an earned lot */
     active_as_occurred = 1,
@@ -130,6 +136,36 @@ static void put_return(struct buf *buf, const struct record *record)
         bytes_put_i64(buf, result->revoked[i].points);
         codec_put_amount(buf, result->debt[i]);
     }
+    bytes_put_text(buf, record->returned_after);
+}
+
+static void put_counted(struct buf *buf, const struct record *record)
+{
+    assert(record->counted_count <= counted_max);
+
+    bytes_put_u64(buf, record->counted_count);
+    for (uint32_t i = 0; i < record->counted_count; i++) {
+        const struct counted *counted = &record->counted[i];
+        assert(counted->add != 0);
+        bytes_put_u64(buf, (uint64_t)counted->counter_no << 1 | counted->rolling);
+        bytes_put_i64(buf, counted->bucket);
+        bytes_put_i64(buf, counted->add);
+    }
+}
+
+static void put_keys(struct buf *buf, const struct record *record)
+{
+    assert(record->key_count <= keys_max);
+
+    bytes_put_u64(buf, record->key_count);
+    for (uint32_t i = 0; i < record->key_count; i++) {
+        const struct directory_row *key = &record->key[i];
+        assert(key->owner_id == record->owner_id);
+        assert(key->member_id == record->member_id);
+        buf_add(buf, key->key, sizeof(key->key));
+        bytes_put_u64(buf, key->kind);
+        bytes_put_u64(buf, key->state);
+    }
 }
 
 static uint32_t record_flags(const struct record *record)
@@ -139,7 +175,9 @@ static uint32_t record_flags(const struct record *record)
            (record->occurred_at != record->event.occurred_at ? has_occurred_at : 0u) |
            (record->view.known ? view_known : 0u) | (record->take_count ? has_takes : 0u) |
            (record->earned_count ? has_earned : 0u) | (record->after_count ? has_after : 0u) |
-           (record->valid_until ? has_valid_until : 0u);
+           (record->valid_until ? has_valid_until : 0u) |
+           (record->counted_count ? has_counted : 0u) | (record->key_count ? has_keys : 0u) |
+           (record->claim.len ? has_claim : 0u);
 }
 
 static void put_times(struct buf *buf, const struct record *record, uint32_t flags)
@@ -163,6 +201,9 @@ void record_encode(const struct record *record, const struct terms *terms, struc
     bytes_put_u64(buf, record->kind);
     bytes_put_u64(buf, record->version);
     buf_add(buf, record->request_hash, hash_bytes);
+    bytes_put_u64(buf, record->place.sequence);
+    bytes_put_u64(buf, record->place.previous);
+    bytes_put_u64(buf, record->place.last_movement);
     bytes_put_u64(buf, flags);
     bytes_put_u64(buf, record->op_id);
     bytes_put_u64(buf, record->owner_id);
@@ -185,8 +226,16 @@ void record_encode(const struct record *record, const struct terms *terms, struc
         put_after(buf, record);
     if (flags & has_valid_until)
         codec_put_instant(buf, record->valid_until);
+    if (flags & has_counted)
+        put_counted(buf, record);
+    if (flags & has_keys)
+        put_keys(buf, record);
+    if (flags & has_claim)
+        bytes_put_text(buf, record->claim);
     if (record->kind == RECORD_RETURN)
         put_return(buf, record);
+    if (record->kind == RECORD_ENROL)
+        bytes_put_u64(buf, record->person_id);
     if (record->kind == RECORD_OPENING) {
         bytes_put_u64(buf, record->opening_currency);
         bytes_put_i64(buf, record->opening_points);
@@ -266,16 +315,17 @@ static void get_return(struct bytes_reader *reader, struct arena *arena, struct 
     result->restored = redemptions_get(reader, arena, &result->restored_count);
     result->revoked =
         codec_array(reader, arena, struct redemption, earned_max, 3, &result->revoked_count);
-    if (result->revoked_count == 0 || reader->failed)
-        return;
-    result->debt = arena_array(arena, amount, result->revoked_count);
-    codec_require(reader, result->debt != NULL);
+    if (result->revoked_count > 0 && !reader->failed) {
+        result->debt = arena_array(arena, amount, result->revoked_count);
+        codec_require(reader, result->debt != NULL);
+    }
     for (uint32_t i = 0; i < result->revoked_count && !reader->failed; i++) {
         result->revoked[i].currency =
             (uint8_t)codec_get_u32(reader, 1, currencies_per_programme_max);
         result->revoked[i].points = bytes_get_i64(reader);
         result->debt[i] = codec_get_amount(reader);
     }
+    record->returned_after = bytes_get_text(reader);
 }
 
 static void get_times(struct bytes_reader *reader, struct record *record, uint32_t flags)
@@ -290,33 +340,66 @@ static void get_times(struct bytes_reader *reader, struct record *record, uint32
         reader->failed = true;
 }
 
-/* Version byte, kind, programme's version, request hash: NULL when they are not there. */
-static const unsigned char *get_head(struct bytes_reader *reader, uint32_t *kind, uint32_t *version)
+static void get_counted(struct bytes_reader *reader, struct arena *arena, struct record *record)
 {
-    codec_get_version(reader);
-    *kind = codec_get_u32(reader, 0, record_kind_count - 1);
-    *version = codec_get_u32(reader, 0, UINT32_MAX);
-    codec_require(reader, reader->end - reader->at >= hash_bytes);
-    if (reader->failed)
-        return NULL;
-    const unsigned char *hash = reader->at;
-    reader->at += hash_bytes;
-    return hash;
+    record->counted =
+        codec_array(reader, arena, struct counted, counted_max, 3, &record->counted_count);
+    codec_require(reader, record->counted_count > 0);
+    for (uint32_t i = 0; i < record->counted_count && !reader->failed; i++) {
+        struct counted *counted = &record->counted[i];
+        uint32_t code = codec_get_u32(reader, 2, 2 * counters_per_programme_max + 1);
+        counted->counter_no = (uint8_t)(code >> 1);
+        counted->rolling = code & 1;
+        counted->bucket = bytes_get_i64(reader);
+        counted->add = codec_get_i64_not_0(reader);
+    }
 }
 
-enum code record_peek(struct text body, enum record_kind *kind, uint32_t *version,
-                      struct text *request_hash, struct err *err)
+static void get_keys(struct bytes_reader *reader, struct arena *arena, struct record *record)
+{
+    record->key = codec_array(reader, arena, struct directory_row, keys_max,
+                              directory_key_bytes + 2, &record->key_count);
+    codec_require(reader, record->key_count > 0);
+    for (uint32_t i = 0; i < record->key_count && !reader->failed; i++) {
+        struct directory_row *key = &record->key[i];
+        codec_require(reader, reader->end - reader->at >= directory_key_bytes);
+        if (reader->failed)
+            return;
+        memcpy(key->key, reader->at, directory_key_bytes);
+        reader->at += directory_key_bytes;
+        key->kind = (enum key_kind)codec_get_u32(reader, KEY_CARD, KEY_COUPON);
+        key->state = (enum key_state)codec_get_u32(reader, KEY_FREE, KEY_BLOCKED);
+        key->owner_id = record->owner_id;
+        key->member_id = record->member_id;
+    }
+}
+
+static void get_head(struct bytes_reader *reader, struct record_head *head)
+{
+    *head = (struct record_head){ 0 };
+    codec_get_version(reader);
+    head->kind = (enum record_kind)codec_get_u32(reader, 0, record_kind_count - 1);
+    head->version = codec_get_u32(reader, 0, UINT32_MAX);
+    codec_require(reader, reader->end - reader->at >= hash_bytes);
+    if (reader->failed)
+        return;
+    head->request_hash = (struct text){ (const char *)reader->at, hash_bytes };
+    reader->at += hash_bytes;
+    head->place.sequence = bytes_get_u64(reader);
+    head->place.previous = bytes_get_u64(reader);
+    head->place.last_movement = codec_get_u32(reader, 0, UINT32_MAX);
+}
+
+enum code record_peek(struct text body, struct record_head *head, struct err *err)
 {
     struct bytes_reader reader;
-    uint32_t read_kind, read_version;
+    struct record_head found;
 
     bytes_open(&reader, body);
-    const unsigned char *hash = get_head(&reader, &read_kind, &read_version);
-    if (hash == NULL)
+    get_head(&reader, &found);
+    if (reader.failed)
         return codec_part(&reader, NULL, "record", err);
-    *kind = (enum record_kind)read_kind;
-    *version = read_version;
-    *request_hash = (struct text){ (const char *)hash, hash_bytes };
+    *head = found;
     return OK;
 }
 
@@ -340,30 +423,42 @@ static void get_results(struct bytes_reader *reader, struct arena *arena,
         record->valid_until = codec_get_instant(reader);
         codec_require(reader, record->valid_until != 0);
     }
+    if (flags & has_counted)
+        get_counted(reader, arena, record);
+    if (flags & has_keys)
+        get_keys(reader, arena, record);
+    if (flags & has_claim) {
+        record->claim = bytes_get_text(reader);
+        codec_require(reader, record->claim.len > 0);
+    }
     if (record->kind == RECORD_RETURN)
         get_return(reader, arena, record);
     if (record->kind == RECORD_OPENING) {
         record->opening_currency = (uint8_t)codec_get_u32(reader, 1, currencies_per_programme_max);
         record->opening_points = bytes_get_i64(reader);
     }
+    if (record->kind == RECORD_ENROL)
+        record->person_id = bytes_get_u64(reader);
 }
 
 enum code record_decode(struct text body, const struct terms *terms, struct arena *arena,
                         struct record *record, struct err *err)
 {
     struct bytes_reader reader;
-    uint32_t kind;
+    struct record_head head;
 
     *record = (struct record){ 0 };
     bytes_open(&reader, body);
-    const unsigned char *hash = get_head(&reader, &kind, &record->version);
-    if (hash == NULL)
+    get_head(&reader, &head);
+    if (reader.failed)
         return codec_part(&reader, arena, "record", err);
-    if (record->version != terms->version)
+    if (head.version != terms->version)
         return err_set(err, CODE_CORRUPT, "the stored record is of version %u, not %u",
-                       record->version, terms->version);
-    record->kind = (enum record_kind)kind;
-    memcpy(record->request_hash, hash, hash_bytes);
+                       head.version, terms->version);
+    record->kind = head.kind;
+    record->version = head.version;
+    record->place = head.place;
+    memcpy(record->request_hash, head.request_hash.ptr, hash_bytes);
     uint32_t flags = codec_get_flags(&reader, has_all);
     record->is_fact = (flags & is_fact) != 0;
     record->op_id = bytes_get_u64(&reader);

@@ -20,7 +20,9 @@
     X(RETURN)   /* goods taken back; `origin` is the purchase */                                   \
     X(OPENING)  /* a balance brought in */                                                         \
     X(ENROL)    /* a member was enrolled */                                                        \
-    X(EVENT)    /* an event other than a purchase */
+    X(EVENT)    /* an event other than a purchase */                                               \
+    X(SETTLE)   /* what was due, by the daily run */                                               \
+    X(CARD)     /* a card was tied, blocked or freed */
 enum record_kind {
 #define X(name) RECORD_##name,
     RECORDS(X)
@@ -53,9 +55,17 @@ struct return_result {
     amount *debt;          /* by index of revoked: how much of it became debt */
 };
 
+/* Where an operation stands among those of its owner. */
+struct record_place {
+    uint64_t sequence;      /* the owner's version after it: 1, 2, … */
+    uint64_t previous;      /* op_id of the one before; 0: it is the first */
+    uint32_t last_movement; /* the owner's before it: its own begin after that */
+};
+
 struct record {
     enum record_kind kind;
     uint64_t op_id, owner_id, member_id; /* member 0: none */
+    struct record_place place;
     uint64_t origin;       /* RETURN: the purchase; PURCHASE: its reserve; CANCEL: the reserve */
     unsigned char request_hash[32];
     uint32_t version;      /* of the programme */
@@ -75,8 +85,16 @@ struct record {
     uint32_t returned_count;
     struct returned_line *returned; /* RETURN */
     struct return_result result;    /* RETURN */
+    struct text returned_after;     /* RETURN: the row of the purchase's returns after it */
     uint8_t opening_currency;       /* OPENING */
     amount opening_points;
+    uint64_t person_id;             /* ENROL; 0: nobody is known */
+    /* What else was written with it, so that a replay can tell what must be there. */
+    uint32_t counted_count;
+    struct counted *counted;
+    uint32_t key_count;
+    struct directory_row *key;      /* owner and member are the record's */
+    struct text claim;              /* empty: none */
 };
 
 /* `record->version` is that of `terms`; the decision is DONE and adds up (asserted). The trace is
@@ -86,9 +104,14 @@ void record_encode(const struct record *record, const struct terms *terms, struc
 KOP_MUST_CHECK enum code record_decode(struct text body, const struct terms *terms,
                                        struct arena *arena, struct record *record,
                                        struct err *err);
-/* The programme version and request hash of an encoded record, without decoding the rest. */
-KOP_MUST_CHECK enum code record_peek(struct text body, enum record_kind *kind, uint32_t *version,
-                                     struct text *request_hash, struct err *err);
+/* What an encoded record begins with. */
+struct record_head {
+    enum record_kind kind;
+    uint32_t version;         /* of the programme */
+    struct text request_hash; /* points into the body */
+    struct record_place place;
+};
+KOP_MUST_CHECK enum code record_peek(struct text body, struct record_head *head, struct err *err);
 
 /*
  * What has been returned of one purchase so far: a row that exists once something was returned.

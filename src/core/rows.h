@@ -1,7 +1,8 @@
 /*
  * rows.h - what the rows of the book hold, decoded, and their canonical bytes.
  *
- * Owns:      struct owner, lot, hold, movement; their encodings (version byte first).
+ * Owns:      struct owner, lot, hold, movement, and the keys that lead to an owner; their
+ *            encodings (version byte first).
  * Must not:  know SQL, hashes or the programme.
  * Invariant: decode(encode(x)) == x, and encode(decode(b)) == b: one state has one form, so that
  *            the state hash can be compared byte for byte. Lots are in order of lot_cmp(), holds of
@@ -133,6 +134,14 @@ struct counter_state {
     int64_t value;
 };
 
+/* So much was added to one bucket of a counter. */
+struct counted {
+    uint8_t counter_no;
+    bool rolling;
+    int64_t bucket;
+    int64_t add; /* not 0 */
+};
+
 struct balance {
     uint8_t currency;
     amount of[account_count]; /* each = sum gained - sum lost over all movements */
@@ -152,6 +161,7 @@ struct owner {
     uint32_t flags;
     unix_ms enrolled_at;
     unix_ms settled_to;          /* no settle before this instant has anything left to do */
+    uint64_t last_op;            /* its newest operation, whose record names the one before */
     uint32_t balance_count;
     struct balance *balance;     /* by currency no, only those that had a movement */
     uint32_t level_count;
@@ -163,6 +173,24 @@ struct owner {
     uint32_t lot_count;
     struct lot *lot;             /* every open lot (left > 0), sorted; overflow included */
     uint32_t lot_cap;            /* room in `lot` */
+};
+
+enum key_kind { KEY_CARD = 1, KEY_PHONE, KEY_EMAIL, KEY_MEMBER, KEY_COUPON };
+enum key_state { KEY_FREE = 0 /* a card without a member */, KEY_ACTIVE, KEY_BLOCKED };
+
+enum { directory_key_bytes = 16 };
+
+struct directory_row {
+    unsigned char key[directory_key_bytes];
+    uint64_t owner_id, member_id;
+    enum key_kind kind;
+    enum key_state state;
+};
+
+struct member_row {
+    uint64_t owner_id, member_id, person_id; /* person 0: none known */
+    uint8_t state;       /* 0 active, 1 closed */
+    unix_ms enrolled_at;
 };
 
 /*

@@ -152,6 +152,28 @@ step_earn(struct step *step, struct ledger *ledger, struct err *err)
     return OK;
 }
 
+/* Where the record stands, and what else is written with it. */
+static void
+place_record(struct step *step, struct owner *owner)
+{
+    const struct changes *changes = &step->changes;
+    struct record *record = step->record;
+
+    assert(owner->version > 0); /* finished */
+    record->place = (struct record_place){
+        .sequence = owner->version,
+        .previous = owner->last_op,
+        .last_movement = owner->last_movement - changes->movement_count,
+    };
+    record->counted_count = changes->counted_count;
+    record->counted = changes->counted;
+    record->key_count = changes->directory_put_count;
+    record->key = changes->directory_put;
+    record->claim = step->claim;
+    record->returned_after = changes->returned;
+    owner->last_op = record->op_id;
+}
+
 enum code
 step_finish(struct step *step, struct ledger *ledger, const struct terms *terms, struct err *err)
 {
@@ -163,6 +185,7 @@ step_finish(struct step *step, struct ledger *ledger, const struct terms *terms,
     rc = step_balances(step, ledger->owner, err);
     if (rc)
         return rc;
+    place_record(step, ledger->owner);
     buf_init(&body, step->arena, 768);
     record_encode(step->record, terms, &body);
     if (body.failed)

@@ -26,6 +26,7 @@ struct step {
     uint64_t owner_id, member_id; /* as routed; member 0: none */
     uint32_t tenant, programme;
     unsigned char request_hash[32];
+    struct text claim;       /* that the operation claims; empty: none */
     const struct view *view; /* what the store found */
     bool dry;                /* a quote: decide, book nothing */
     /* Results. */
@@ -103,6 +104,11 @@ KOP_MUST_CHECK enum code flow_enrol(struct step *step, const struct enrol_input 
 
 /* Any other event (visit, review, …): earns by rules `on` its kind. */
 KOP_MUST_CHECK enum code flow_event(struct step *step, const struct event *event, struct err *err);
+
+/* A card of step->member_id is tied, blocked or freed: `key` is its row of the directory from now
+ * on. */
+KOP_MUST_CHECK enum code flow_card(struct step *step, const struct directory_row *key,
+                                   struct err *err);
 
 /* The daily run's touch: settle what is due by step->now. DONE with no changes when nothing is. */
 KOP_MUST_CHECK enum code flow_settle(struct step *step, struct err *err);

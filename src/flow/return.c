@@ -631,10 +631,8 @@ book_return(struct returning *r, struct ledger *ledger, struct err *err)
         take_off_counters(r, ledger);
         ledger_level(ledger, step->now);
     }
-    rc = step_finish(step, ledger, r->terms, err);
-    if (rc)
-        return rc;
-    return write_state(r, err);
+    rc = write_state(r, err);
+    return rc ? rc : step_finish(step, ledger, r->terms, err);
 }
 
 enum code

@@ -1,7 +1,8 @@
 /*
- * simple.c - use cases of one booking: opening balance, enrolment, other events, the daily touch.
+ * simple.c - use cases of one booking: opening balance, enrolment, cards, other events, the daily
+ *            touch.
  *
- * Owns:      these four, each a function of its own.
+ * Owns:      these five, each a function of its own.
  * Must not:  grow conditions: what needs a decision of its own gets a file of its own.
  * Tests:     tests/unit/flow/test_simple.c, tests/sim/
  */
@@ -40,6 +41,7 @@ flow_enrol(struct step *step, const struct enrol_input *input, struct err *err)
     const struct terms *terms = plan_terms(step->plan);
     struct directory_row *key = arena_array(step->arena, struct directory_row, input->key_count);
     struct member_row *member = arena_new(step->arena, struct member_row);
+    struct record *record;
     struct ledger ledger;
     bool open;
     enum code rc;
@@ -52,13 +54,12 @@ flow_enrol(struct step *step, const struct enrol_input *input, struct err *err)
     rc = step_begin(step, terms, true, 0, &ledger, &open, err);
     if (rc || !open)
         return rc;
-    if (!step_record(step, RECORD_ENROL, terms->version, input->at))
+    record = step_record(step, RECORD_ENROL, terms->version, input->at);
+    if (!record)
         return step_no_memory(err);
+    record->person_id = input->person_id;
     ledger.owner->enrolled_at = input->at;
     ledger_level(&ledger, step->now); /* ladders that begin at 0 */
-    rc = step_finish(step, &ledger, terms, err);
-    if (rc)
-        return rc;
     *member = (struct member_row){
         .owner_id = step->owner_id,
         .member_id = step->member_id,
@@ -74,7 +75,32 @@ flow_enrol(struct step *step, const struct enrol_input *input, struct err *err)
     step->changes.member_put_count = 1;
     step->changes.directory_put = key;
     step->changes.directory_put_count = input->key_count;
-    return OK;
+    return step_finish(step, &ledger, terms, err);
+}
+
+enum code
+flow_card(struct step *step, const struct directory_row *key, struct err *err)
+{
+    const struct terms *terms = plan_terms(step->plan);
+    struct directory_row *put = arena_new(step->arena, struct directory_row);
+    struct ledger ledger;
+    bool open;
+    enum code rc;
+
+    assert(step->member_id != 0);
+    if (!put)
+        return step_no_memory(err);
+    rc = step_begin(step, terms, false, 0, &ledger, &open, err);
+    if (rc || !open)
+        return rc;
+    if (!step_record(step, RECORD_CARD, terms->version, step->now))
+        return step_no_memory(err);
+    *put = *key;
+    put->owner_id = step->owner_id;
+    put->member_id = step->member_id;
+    step->changes.directory_put = put;
+    step->changes.directory_put_count = 1;
+    return step_finish(step, &ledger, terms, err);
 }
 
 enum code
@@ -127,10 +153,7 @@ flow_settle(struct step *step, struct err *err)
         step->changes = (struct changes){ 0 };
         return OK; /* nothing was due */
     }
-    rc = ledger_finish(&ledger, err);
-    if (rc)
-        return rc;
-    step->changes.owner = ledger.owner;
-    step->changes.op_id = step->op_id;
-    return OK;
+    if (!step_record(step, RECORD_SETTLE, terms->version, step->now))
+        return step_no_memory(err);
+    return step_finish(step, &ledger, terms, err);
 }

@@ -79,12 +79,24 @@ find(const struct owner *owner, uint8_t no, bool rolling, int64_t day)
     return NULL;
 }
 
+/* Every change of a bucket goes this way, so that `counted` tells them all. */
 static void
 add_to(struct ledger *ledger, struct counter_state *state, int64_t add)
 {
+    struct changes *changes = ledger->changes;
+
     assert(state->counter_no >= 1);
-    if (!i64_add(state->value, add, &state->value))
+    assert(changes->counted_count < changes->counted_cap);
+    if (!i64_add(state->value, add, &state->value)) {
         ledger_fail(ledger, CODE_RANGE);
+        return;
+    }
+    changes->counted[changes->counted_count++] = (struct counted){
+        .counter_no = state->counter_no,
+        .rolling = state->rolling,
+        .bucket = state->bucket,
+        .add = add,
+    };
 }
 
 static void
@@ -138,7 +150,7 @@ count_rolling(struct ledger *ledger, const struct counter_terms *terms, int64_t 
             i++;
             continue;
         }
-        state->value = 0;
+        add_to(ledger, state, -state->value);
         put(ledger->changes, state);
         remove_at(owner, i);
     }
@@ -155,23 +167,28 @@ count_rolling(struct ledger *ledger, const struct counter_terms *terms, int64_t 
         remove_at(owner, (uint32_t)(state - owner->counter));
 }
 
-/* Room in `counter_put` for all that one call may write. */
+/* Room in `counter_put` and `counted` for all that one call may write. */
 static bool
 need_room(struct ledger *ledger)
 {
     struct changes *changes = ledger->changes;
-    uint32_t most = changes->counter_put_count + ledger->owner->counter_count +
-                    ledger->terms->counter_count;
-    struct counter_state *more = arena_array(ledger->arena, struct counter_state, most);
+    uint32_t more = ledger->owner->counter_count + ledger->terms->counter_count;
+    uint32_t puts = changes->counter_put_count + more, counted = changes->counted_count + more;
+    struct counter_state *put = arena_array(ledger->arena, struct counter_state, puts);
+    struct counted *count = arena_array(ledger->arena, struct counted, counted);
 
     assert(ledger->terms->counter_count <= counters_per_programme_max);
-    if (!more) {
+    if (!put || !count) {
         ledger_fail(ledger, CODE_NO_MEMORY);
         return false;
     }
     if (changes->counter_put_count > 0)
-        memcpy(more, changes->counter_put, changes->counter_put_count * sizeof(*more));
-    changes->counter_put = more;
+        memcpy(put, changes->counter_put, changes->counter_put_count * sizeof(*put));
+    if (changes->counted_count > 0)
+        memcpy(count, changes->counted, changes->counted_count * sizeof(*count));
+    changes->counter_put = put;
+    changes->counted = count;
+    changes->counted_cap = counted;
     return true;
 }
 
@@ -180,12 +197,12 @@ ledger_count(struct ledger *ledger, unix_ms at, const int64_t *add)
 {
     const struct terms *terms = ledger->terms;
     int64_t day = zone_day(terms->zone, at);
-    bool any_rolling = false;
+    bool any = false;
 
     assert(at != TIME_NONE);
     for (uint32_t i = 0; i < terms->counter_count; i++)
-        any_rolling |= add[i] != 0 && terms->counter[i].rolling_days > 0;
-    if (any_rolling && !need_room(ledger))
+        any |= add[i] != 0;
+    if (any && !need_room(ledger))
         return;
     for (uint32_t i = 0; i < terms->counter_count && !ledger->failed; i++) {
         if (add[i] == 0)

@@ -349,24 +349,22 @@ work_claim_header(struct work *work)
 void
 work_take_repeat(struct work *work)
 {
-    struct text stored;
-    enum record_kind kind;
-    uint32_t version;
+    struct record_head head;
     struct err err;
 
-    enum code rc = record_peek(work->op.existing, &kind, &version, &stored, &err);
+    enum code rc = record_peek(work->op.existing, &head, &err);
     if (rc) {
         work_fail(work, &err);
         return;
     }
-    if (stored.len != sha256_bytes || memcmp(stored.ptr, work->request_hash, sha256_bytes) != 0) {
+    if (memcmp(head.request_hash.ptr, work->request_hash, sha256_bytes) != 0) {
         work_refuse(work, OUTCOME_KEY_REUSED, TEXT(""));
         return;
     }
-    const struct version_entry *entry = programme_version(work->programme, version);
+    const struct version_entry *entry = programme_version(work->programme, head.version);
     struct record *record = arena_new(work->call->arena, struct record);
     if (!entry || !record) {
-        err_set(&err, CODE_CORRUPT, "a record names version %u, which is not there", version);
+        err_set(&err, CODE_CORRUPT, "a record names version %u, which is not there", head.version);
         work_fail(work, &err);
         return;
     }
@@ -451,6 +449,7 @@ work_begin_step(struct work *work)
     step->limit = 0; /* a run before this one may have set it */
     step->record = NULL;
     step->changes = (struct changes){ 0 };
+    step->claim = work->op.claim;
     memcpy(step->request_hash, work->request_hash, sizeof(step->request_hash));
 }
 

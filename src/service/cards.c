@@ -3,7 +3,8 @@
  *
  * Owns:      rows of the directory for cards.
  * Must not:  keep a card's number: a keyed hash stands for it.
- * Invariant: a card belongs to one member at most; saying the same again changes nothing.
+ * Invariant: a card belongs to one member at most; saying the same again changes nothing. What
+ *            befalls a member's card is an operation of the member.
  * Tests:     tests/stories/
  */
 #include "service/internal.h"
@@ -16,14 +17,12 @@ struct card_work {
     bool has_state;
 };
 
-static enum code
-card_run(struct tx *tx, struct op *op, struct err *err)
+/* The row as it will be; false: refused. */
+static bool
+card_row(struct work *work, const struct route *known, const struct route *member)
 {
-    struct work *work = op->context;
     struct card_work *card = work->input;
-    const struct route *known = &op->route[0], *member = &op->route[1];
     struct directory_row *row = &card->row;
-    struct view view;
 
     memcpy(row->key, known->key.ptr, directory_key_bytes);
     row->kind = KEY_CARD;
@@ -31,31 +30,47 @@ card_run(struct tx *tx, struct op *op, struct err *err)
     row->member_id = known->found ? known->member_id : 0;
     row->state = known->found ? known->state : KEY_FREE;
     if (card->body.member_id) {
-        if (row->member_id && row->member_id != card->body.member_id) {
-            work_refuse(work, OUTCOME_CARD_TAKEN, TEXT("/number"));
-            return OK;
-        }
+        if (row->member_id && row->member_id != card->body.member_id)
+            return work_refuse(work, OUTCOME_CARD_TAKEN, TEXT("/number"));
         row->member_id = card->body.member_id;
         row->owner_id = member->found ? member->owner_id : card->body.member_id;
         if (row->state == KEY_FREE)
             row->state = KEY_ACTIVE;
-        struct needs needs = { .owner_id = row->owner_id };
-        enum code rc = store_load(tx, &needs, op->arena, &view, err);
-        if (rc)
-            return rc;
-        if (!view.owner_found || view.owner.tenant != work->tenant ||
-            view.owner.programme != work->programme->programme ||
-            (view.owner.flags & owner_flag_anonymous)) {
-            work_refuse(work, OUTCOME_NOT_FOUND, TEXT("/member"));
-            return OK;
-        }
     }
     if (card->has_state) {
         bool blocked = text_equal(card->body.state, TEXT("blocked"));
         row->state = blocked ? KEY_BLOCKED : row->member_id ? KEY_ACTIVE : KEY_FREE;
     }
+    return true;
+}
+
+static enum code
+card_run(struct tx *tx, struct op *op, struct err *err)
+{
+    struct work *work = op->context;
+    struct card_work *card = work->input;
+    const struct route *known = &op->route[0];
+    struct directory_row *row = &card->row;
+
+    if (!card_row(work, known, &op->route[1]))
+        return OK;
     bool same = known->found && known->state == row->state && known->member_id == row->member_id;
-    return same ? OK : store_put_directory(tx, row, err);
+    if (!row->member_id)
+        return same ? OK : store_put_directory(tx, row, err); /* nobody's: no owner remembers it */
+    struct needs needs = { .owner_id = row->owner_id };
+    work->step.owner_id = row->owner_id;
+    work->step.member_id = row->member_id;
+    enum code rc = work_load(work, tx, &needs, err);
+    if (rc)
+        return rc;
+    if (!work->view.owner_found) {
+        work_refuse(work, OUTCOME_NOT_FOUND, TEXT("/member"));
+        return OK;
+    }
+    if (same)
+        return OK;
+    rc = flow_card(&work->step, row, err);
+    return rc ? rc : work_write(work, tx, err);
 }
 
 static enum code
@@ -101,5 +116,8 @@ call_card(struct work *work)
     struct whom by_card = { .card = body->number }, by_member = { .member_id = body->member_id };
     work_route(work, &by_card);
     work_route(work, &by_member);
+    work->version = programme_near(work->programme, work->now);
+    work->step.plan = work->version->plan;
+    work->step.op_id = work_next_id(work);
     work_submit(work, ACCESS_WRITE, card_run);
 }

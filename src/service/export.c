@@ -532,21 +532,20 @@ put_receipt(struct export_table *table, const struct receipt_row *row, struct er
 {
     const struct version_entry *version;
     struct record record;
-    enum record_kind kind;
-    struct text hash;
-    uint32_t number;
+    struct record_head head;
 
-    enum code rc = record_peek(row->body, &kind, &number, &hash, err);
+    enum code rc = record_peek(row->body, &head, err);
     if (rc)
         return rc;
-    version = programme_version(table->programme, number);
+    version = programme_version(table->programme, head.version);
     if (!version)
-        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there", number);
+        return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
+                       head.version);
     const struct terms *terms = plan_terms(version->plan);
     rc = record_decode(row->body, terms, &table->arena, &record, err);
     if (rc)
         return rc;
-    if (kind == RECORD_PURCHASE)
+    if (head.kind == RECORD_PURCHASE)
         put_purchase(table, &record, terms->money_scale);
     else
         put_return(table, &record, terms->money_scale);

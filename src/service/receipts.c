@@ -70,16 +70,15 @@ static enum code
 plan_of_origin(struct work *work, struct err *err)
 {
     const struct version_entry *entry;
-    enum record_kind kind;
-    struct text hash;
-    uint32_t version;
+    struct record_head head;
 
-    enum code rc = record_peek(work->view.origin, &kind, &version, &hash, err);
+    enum code rc = record_peek(work->view.origin, &head, err);
     if (rc)
         return rc;
-    entry = programme_version(work->programme, version);
+    entry = programme_version(work->programme, head.version);
     if (!entry)
-        return err_set(err, CODE_CORRUPT, "a record names version %u, which is not there", version);
+        return err_set(err, CODE_CORRUPT, "a record names version %u, which is not there",
+                       head.version);
     work->step.plan = entry->plan;
     return OK;
 }
@@ -369,10 +368,8 @@ receipt_run(struct tx *tx, struct op *op, struct err *err)
     struct work *work = op->context;
     struct receipt_row *row = work->input;
     struct needs needs = { .owner_id = row->owner_id };
+    struct record_head head;
     bool found = false;
-    enum record_kind kind;
-    struct text hash;
-    uint32_t version;
 
     enum code rc = store_load(tx, &needs, op->arena, &work->view, err);
     if (rc)
@@ -387,13 +384,13 @@ receipt_run(struct tx *tx, struct op *op, struct err *err)
     }
     work->programme = catalogue_programme_no(work->catalogue, work->tenant,
                                              work->view.owner.programme);
-    rc = record_peek(row->body, &kind, &version, &hash, err);
+    rc = record_peek(row->body, &head, err);
     if (rc)
         return rc;
-    work->version = work->programme ? programme_version(work->programme, version) : NULL;
+    work->version = work->programme ? programme_version(work->programme, head.version) : NULL;
     if (!work->version)
         return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
-                       version);
+                       head.version);
     work->step.plan = work->version->plan;
     work->step.record = arena_new(op->arena, struct record);
     if (!work->step.record)

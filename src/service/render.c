@@ -224,10 +224,11 @@ put_opening(struct rendering *r, const struct record *record)
     PUT(r, "}");
 }
 
+/* An operation that its kind, its time and the balances after it say all of. */
 static void
-put_enrol(struct rendering *r, const struct record *record)
+put_plain(struct rendering *r, const struct record *record, const char *kind)
 {
-    begin(r, "operation", record->op_id, "enrol");
+    begin(r, "operation", record->op_id, kind);
     put_common_members(r, record);
     put_balances_member(r, record->after, record->after_count);
     PUT(r, "}");
@@ -279,7 +280,13 @@ render_record(const struct record *record, const struct plan *plan,
         put_opening(&r, record);
         return;
     case RECORD_ENROL:
-        put_enrol(&r, record);
+        put_plain(&r, record, "enrol");
+        return;
+    case RECORD_SETTLE:
+        put_plain(&r, record, "settle");
+        return;
+    case RECORD_CARD:
+        put_plain(&r, record, "card");
         return;
     case RECORD_EVENT:
         put_event(&r, record);

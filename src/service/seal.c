@@ -1,8 +1,10 @@
 /*
  * seal.c - the hash chain of an owner.
  *
- * Owns:      head' = SHA-256(head | canonical movement), movement by movement; link = its first
- *            bytes.
+ * Owns:      head' = SHA-256(head | record), then SHA-256(head' | canonical movement), movement by
+ *            movement; link = its first bytes.
+ * Invariant: each operation of an owner has its record, which stands before its movements. So one
+ *            that was altered shows at the first movement after it, or at the head.
  * Must not:  change anything else.
  * Tests:     tests/unit/service/test_seal.c, kopilka verify
  */
@@ -18,6 +20,9 @@ seal(struct changes *changes, struct arena *arena, struct err *err)
 
     if (!owner)
         return OK;
+    assert(changes->record.len > 0);
+    sha256_two(owner->head, sizeof(owner->head), changes->record.ptr, changes->record.len,
+               owner->head);
     buf_init(&bytes, arena, 256);
     for (uint32_t i = 0; i < changes->movement_count; i++) {
         struct movement *movement = &changes->movement[i];

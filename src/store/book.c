@@ -69,6 +69,8 @@ add_overflow(struct owner *owner, const struct query *query, struct arena *arena
         bytes_open(&reader, cell[COL(lot, body)].text);
         struct lot one = { 0 };
         enum code rc = lot_decode(&reader, &one, err);
+        if (!rc && (uint64_t)cell[COL(lot, lot_no)].number != one.lot_no)
+            rc = err_set(err, CODE_CORRUPT, "lot '%u' lies under another number", one.lot_no);
         if (rc)
             return err_wrap(err, "lot of owner '%llu'", (unsigned long long)owner->owner_id);
         uint32_t at = owner->lot_count + i;
@@ -642,6 +644,31 @@ store_list_members(struct tx *tx, uint64_t owner_id, struct arena *arena,
             .person_id = (uint64_t)cell[COL(member, person_id)].number,
             .state = (uint8_t)cell[COL(member, state)].number,
             .enrolled_at = cell[COL(member, enrolled_at)].number,
+        };
+    }
+    return OK;
+}
+
+enum code
+store_list_returned(struct tx *tx, uint64_t owner_id, struct arena *arena,
+                    struct returned_row **row, uint32_t *count, struct err *err)
+{
+    struct cell key = number(owner_id);
+    struct query query;
+
+    enum code rc = tx_run_one(tx, TABLE_returned, VERB_OWNED, &key, arena, &query, err);
+    if (rc)
+        return err_wrap(err, "returned");
+    *row = arena_array(arena, struct returned_row, query.row_count);
+    if (*row == NULL)
+        return err_set(err, CODE_NO_MEMORY, "no memory for what was returned");
+    *count = query.row_count;
+    for (uint32_t i = 0; i < query.row_count; i++) {
+        const struct cell *cell = query.cell + (size_t)i * query_columns(&query);
+        (*row)[i] = (struct returned_row){
+            .owner_id = (uint64_t)cell[COL(returned, owner_id)].number,
+            .op_id = (uint64_t)cell[COL(returned, op_id)].number,
+            .body = cell[COL(returned, body)].text,
         };
     }
     return OK;

@@ -187,6 +187,19 @@ row_after(const struct memory_table *table, struct text key)
 }
 
 static enum code
+count_rows(const struct memory_table *table, struct query *query, struct arena *arena,
+           struct err *err)
+{
+    query->cell = arena_new(arena, struct cell);
+    if (!query->cell)
+        return err_set(err, CODE_NO_MEMORY, "no memory for a count");
+    for (const struct memory_row *row = table->first[0]; row; row = row->next[0])
+        query->cell->number++;
+    query->row_count = 1;
+    return OK;
+}
+
+static enum code
 run_one(struct memory *memory, struct query *query, struct arena *arena, struct err *err)
 {
     const struct schema *schema = memory->backend.schema;
@@ -204,6 +217,8 @@ run_one(struct memory *memory, struct query *query, struct arena *arena, struct 
     case VERB_PUT:
     case VERB_ADVANCE:
         return put(memory, query, err);
+    case VERB_COUNT:
+        return count_rows(table, query, arena, err);
     case VERB_OWNED:
         keys = 1;
         break;

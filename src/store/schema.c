@@ -5,7 +5,8 @@
  * Must not:  name a table or a column itself, but for `owner_id`, `next_due` and `version`, which
  *            verbs mean.
  * Invariant: a statement on an owner table says `owner_id = $1` (RANGE and DUE over the table owner
- *            and LIST over any are scans of one shard for jobs; the lint lists them).
+ *            LIST and COUNT over any are scans of one shard for jobs; the lint lists
+ *            them).
  * Cost:      built once per open store.
  * Tests:     tests/unit/store/test_schema_lint.c, test_statement_lint.c
  */
@@ -331,6 +332,12 @@ make(struct maker *maker, enum verb verb)
         break;
     case VERB_LIST:
         make_list(maker);
+        break;
+    case VERB_COUNT:
+        buf_addf(maker->buf, "SELECT count(%s) FROM %s", key_column(maker, 0)->name,
+                 maker->shape->name);
+        maker->statement->column_count = 1;
+        maker->statement->column[0] = COLUMN_I64;
         break;
     case verb_count:
         break;

@@ -60,7 +60,8 @@ uint32_t shape_key(const struct shape *shape, uint32_t key[keys_per_table_max]);
 #define COL(table, column) (offsetof(struct columns_of_##table, column))
 
 #define VERBS(X)                                                                                   \
-    X(GET) X(LOCK) X(INSERT) X(PUT) X(ADVANCE) X(DELETE) X(OWNED) X(RANGE) X(DUE) X(FIRST) X(LIST)
+    X(GET) X(LOCK) X(INSERT) X(PUT) X(ADVANCE) X(DELETE) X(OWNED) X(RANGE) X(DUE) X(FIRST) X(LIST) \
+    X(COUNT)
 enum verb {
 #define X(name) VERB_##name,
     VERBS(X)

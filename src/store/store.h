@@ -182,6 +182,15 @@ KOP_MUST_CHECK enum code store_list_members(struct tx *tx, uint64_t owner_id, st
                                             struct member_row **member, uint32_t *count,
                                             struct err *err);
 
+/* What has been returned of an owner's purchases: the body of each. */
+struct returned_row {
+    uint64_t owner_id, op_id; /* of the purchase */
+    struct text body;
+};
+KOP_MUST_CHECK enum code store_list_returned(struct tx *tx, uint64_t owner_id, struct arena *arena,
+                                             struct returned_row **row, uint32_t *count,
+                                             struct err *err);
+
 /* ---- plain rows of back-office tables (config, person, local), generated from schema.def ---- */
 
 enum table {
@@ -217,6 +226,10 @@ KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const str
 KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struct row *after,
                                     uint32_t limit, struct arena *arena, struct row **rows,
                                     uint32_t *count, struct err *err);
+
+/* How many rows a table of the book has. */
+KOP_MUST_CHECK enum code store_count(struct tx *tx, enum table table, uint64_t *count,
+                                     struct err *err);
 
 /* Figures for /metrics. */
 struct store_stats {

@@ -386,6 +386,25 @@ store_delete(struct tx *tx, enum table table, const struct row *key, struct err 
 }
 
 enum code
+store_count(struct tx *tx, enum table table, uint64_t *count, struct err *err)
+{
+    struct arena *arena = tx->op->arena;
+    struct arena_mark mark = arena_mark(arena);
+    struct query query;
+
+    *count = 0;
+    if (statement_of(tx, table, VERB_COUNT) == NULL)
+        return not_allowed(table, VERB_COUNT, err);
+    enum code rc = tx_run_one(tx, table, VERB_COUNT, NULL, arena, &query, err);
+    if (rc)
+        return err_wrap(err, "%s", shape_of(table)->name);
+    assert(query.row_count == 1);
+    *count = (uint64_t)query.cell->number;
+    arena_rewind(arena, mark);
+    return OK;
+}
+
+enum code
 store_list(struct tx *tx, enum table table, const struct row *after, uint32_t limit,
            struct arena *arena, struct row **rows, uint32_t *count, struct err *err)
 {

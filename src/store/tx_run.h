@@ -18,7 +18,7 @@ KOP_MUST_CHECK enum code tx_run_one(struct tx *tx, enum table table, enum verb v
                                     const struct cell *param, struct arena *arena,
                                     struct query *query, struct err *err);
 
-/* Cells in each row that came back (not of DUE, which has two). */
+/* Cells in each row that came back (not of DUE, which has two, or COUNT, which has one). */
 static inline uint32_t
 query_columns(const struct query *query)
 {

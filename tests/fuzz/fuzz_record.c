@@ -74,13 +74,14 @@ static struct terms terms_for(struct text body, uint8_t sizes)
 {
     struct terms terms = { .currency_count = sizes & 3, .counter_count = sizes >> 2 & 3,
                            .ladder_count = sizes >> 4 & 3 };
-    enum record_kind kind;
-    struct text hash;
+    struct record_head head;
 
-    if (record_peek(body, &kind, &terms.version, &hash, NULL) == OK) {
-        require(kind < record_kind_count);
+    if (record_peek(body, &head, NULL) == OK) {
+        struct text hash = head.request_hash;
+        require(head.kind < record_kind_count);
         require(hash.len == 32);
         require(hash.ptr > body.ptr && hash.ptr + hash.len <= body.ptr + body.len);
+        terms.version = head.version;
     }
     return terms;
 }

@@ -462,6 +462,37 @@ static void sample_return(struct random64 *random, struct arena *arena, struct r
         result->debt[i] = sample_amount(random);
 }
 
+/* Where it stands, and what was written beside it. */
+static void sample_beside(struct random64 *random, struct arena *arena, struct record *record)
+{
+    record->place.sequence = 1 + random_below(random, 1000);
+    record->place.previous = sample_id(random);
+    record->place.last_movement = random_below(random, 1000);
+    record->counted_count = count_up_to(random, 3);
+    record->counted = arena_array(arena, struct counted, record->counted_count);
+    for (uint32_t i = 0; i < record->counted_count; i++)
+        record->counted[i] = (struct counted){
+            .counter_no = (uint8_t)(1 + random_below(random, counters_per_programme_max)),
+            .rolling = chance(random, 2),
+            .bucket = sample_signed(random),
+            .add = 1 + sample_amount(random),
+        };
+    record->key_count = count_up_to(random, 3);
+    record->key = arena_array(arena, struct directory_row, record->key_count);
+    for (uint32_t i = 0; i < record->key_count; i++) {
+        struct directory_row *key = &record->key[i];
+        for (size_t k = 0; k < sizeof key->key; k++)
+            key->key[k] = (unsigned char)random_next(random);
+        key->owner_id = record->owner_id;
+        key->member_id = record->member_id;
+        key->kind = (enum key_kind)(KEY_CARD + random_below(random, KEY_COUPON));
+        key->state = (enum key_state)random_below(random, KEY_BLOCKED + 1);
+    }
+    record->claim = chance(random, 2) ? TEXT("") : TEXT("r/1/7/2/1/55");
+    if (record->kind == RECORD_RETURN)
+        record->returned_after = TEXT("a row");
+}
+
 void sample_record(struct random64 *random, struct arena *arena, const struct terms *terms,
                    struct record *record)
 {
@@ -491,6 +522,9 @@ void sample_record(struct random64 *random, struct arena *arena, const struct te
         record->opening_currency = sample_currency(random);
         record->opening_points = sample_amount(random);
     }
+    if (record->kind == RECORD_ENROL)
+        record->person_id = chance(random, 2) ? 0 : sample_id(random);
+    sample_beside(random, arena, record);
 }
 
 static amount *sample_amounts(struct random64 *random, struct arena *arena, uint32_t *count)

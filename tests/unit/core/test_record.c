@@ -81,6 +81,20 @@ static void same_record(const struct record *a, const struct record *b)
     same_result(&a->result, &b->result);
     assert_int_equal(a->opening_currency, b->opening_currency);
     assert_true(a->opening_points == b->opening_points);
+    assert_true(a->person_id == b->person_id);
+    assert_true(a->place.sequence == b->place.sequence);
+    assert_true(a->place.previous == b->place.previous);
+    assert_int_equal(a->place.last_movement, b->place.last_movement);
+    assert_int_equal(a->counted_count, b->counted_count);
+    for (uint32_t i = 0; i < a->counted_count; i++) {
+        assert_int_equal(a->counted[i].counter_no, b->counted[i].counter_no);
+        assert_int_equal(a->counted[i].rolling, b->counted[i].rolling);
+        assert_true(a->counted[i].bucket == b->counted[i].bucket);
+        assert_true(a->counted[i].add == b->counted[i].add);
+    }
+    same_bytes(a->key, b->key, a->key_count, b->key_count, sizeof *a->key);
+    assert_true(text_equal(a->claim, b->claim));
+    assert_true(text_equal(a->returned_after, b->returned_after));
 }
 
 static void records_round_trip(void **state)
@@ -95,9 +109,7 @@ static void records_round_trip(void **state)
         struct terms terms;
         struct err err;
         struct buf buf;
-        enum record_kind kind;
-        uint32_t version;
-        struct text hash;
+        struct record_head head;
 
         arena_reset(&arena);
         sample_terms(&random, &terms);
@@ -107,11 +119,14 @@ static void records_round_trip(void **state)
         assert_false(buf.failed);
         assert_int_equal(record_decode(buf_text(&buf), &terms, &arena, &back, &err), OK);
         same_record(&record, &back);
-        assert_int_equal(record_peek(buf_text(&buf), &kind, &version, &hash, &err), OK);
-        assert_int_equal(kind, record.kind);
-        assert_int_equal(version, record.version);
-        assert_int_equal(hash.len, sizeof record.request_hash);
-        assert_memory_equal(hash.ptr, record.request_hash, hash.len);
+        assert_int_equal(record_peek(buf_text(&buf), &head, &err), OK);
+        assert_int_equal(head.kind, record.kind);
+        assert_int_equal(head.version, record.version);
+        assert_int_equal(head.request_hash.len, sizeof record.request_hash);
+        assert_memory_equal(head.request_hash.ptr, record.request_hash, head.request_hash.len);
+        assert_int_equal(head.place.sequence, record.place.sequence);
+        assert_int_equal(head.place.previous, record.place.previous);
+        assert_int_equal(head.place.last_movement, record.place.last_movement);
         seen[record.kind]++;
         if (i % 4 == 0)
             try_body(buf_text(&buf), &random, recode_record, &terms);
@@ -273,22 +288,18 @@ static void another_version_is_refused(void **state)
 static void peek_refuses_what_is_no_record(void **state)
 {
     static const char bytes[64] = { 1, RECORD_RETURN, 5 };
-    enum record_kind kind = RECORD_ENROL;
-    uint32_t version = 99;
-    struct text hash = TEXT("untouched");
+    struct record_head head = { .kind = RECORD_ENROL, .version = 99 };
     struct err err;
 
     (void)state;
-    for (uint32_t len = 0; len < 35; len++)
-        assert_int_equal(record_peek((struct text){ bytes, len }, &kind, &version, &hash, &err),
-                         CODE_CORRUPT);
-    assert_int_equal(kind, RECORD_ENROL);
-    assert_int_equal(version, 99);
-    assert_text_is(hash, "untouched");
-    assert_int_equal(record_peek((struct text){ bytes, 35 }, &kind, &version, &hash, &err), OK);
-    assert_int_equal(kind, RECORD_RETURN);
-    assert_int_equal(version, 5);
-    assert_int_equal(hash.len, 32);
+    for (uint32_t len = 0; len < 38; len++)
+        assert_int_equal(record_peek((struct text){ bytes, len }, &head, &err), CODE_CORRUPT);
+    assert_int_equal(head.kind, RECORD_ENROL);
+    assert_int_equal(head.version, 99);
+    assert_int_equal(record_peek((struct text){ bytes, 38 }, &head, &err), OK);
+    assert_int_equal(head.kind, RECORD_RETURN);
+    assert_int_equal(head.version, 5);
+    assert_int_equal(head.request_hash.len, 32);
 }
 
 static enum code recode_returned(void *context, struct text body, struct arena *arena,

@@ -737,16 +737,15 @@ void
 book_record(struct book *book, uint64_t op_id, struct record *record)
 {
     const struct book_row *row = find_row(book, op_id, false);
-    enum record_kind kind;
-    struct text hash;
-    uint32_t version;
+    struct record_head head;
     struct err err = { 0 };
 
     if (!row)
         book_die("no record of operation %llu", (unsigned long long)op_id);
     struct text body = row_text(book, row, &book->arena);
-    if (record_peek(body, &kind, &version, &hash, &err) || kind != row->kind ||
-        record_decode(body, plan_terms(plan_of_version(book, version)), &book->arena, record, &err))
+    if (record_peek(body, &head, &err) || head.kind != row->kind ||
+        record_decode(body, plan_terms(plan_of_version(book, head.version)), &book->arena, record,
+                      &err))
         book_die("a record does not decode: %s", err.text);
 }
 

@@ -1,7 +1,8 @@
 /*
  * test_seal.c - the hash chain of an owner, computed a second time by hand.
  *
- * Owns:      heads and links of chains of movements; what a change anywhere does to them.
+ * Owns:      heads and links of chains of records and movements; what a change anywhere does to
+ *            them.
  * Must not:  use the code of a booking.
  */
 #include "service/internal.h"
@@ -18,6 +19,7 @@
 enum { movements = 5 };
 
 static struct arena arena;
+static const struct text record = TEXT("what the operation was");
 
 static void
 make(struct owner *owner, struct movement *movement, struct changes *changes)
@@ -41,25 +43,34 @@ make(struct owner *owner, struct movement *movement, struct changes *changes)
             .expires_at = TIME_NONE,
         };
     *changes = (struct changes){
-        .owner = owner, .movement = movement, .movement_count = movements
+        .owner = owner, .record = record, .movement = movement, .movement_count = movements
     };
+}
+
+/* head = SHA-256(head | bytes) */
+static void
+link_by_hand(unsigned char head[32], const void *bytes, size_t size)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+    assert_int_equal(EVP_DigestInit_ex(context, EVP_sha256(), NULL), 1);
+    EVP_DigestUpdate(context, head, 32);
+    EVP_DigestUpdate(context, bytes, size);
+    EVP_DigestFinal_ex(context, head, NULL);
+    EVP_MD_CTX_free(context);
 }
 
 static void
 by_hand(const struct movement *movement, uint32_t count, unsigned char head[32])
 {
     memset(head, 0, 32);
+    link_by_hand(head, record.ptr, record.len);
     for (uint32_t i = 0; i < count; i++) {
-        EVP_MD_CTX *context = EVP_MD_CTX_new();
         struct buf bytes;
         buf_init(&bytes, &arena, 256);
         movement_encode_chain(&movement[i], &bytes);
         assert_false(bytes.failed);
-        assert_int_equal(EVP_DigestInit_ex(context, EVP_sha256(), NULL), 1);
-        EVP_DigestUpdate(context, head, 32);
-        EVP_DigestUpdate(context, bytes.ptr, bytes.len);
-        EVP_DigestFinal_ex(context, head, NULL);
-        EVP_MD_CTX_free(context);
+        link_by_hand(head, bytes.ptr, bytes.len);
     }
 }
 
@@ -89,18 +100,22 @@ a_chain_goes_on_from_its_head(void **state)
     struct movement movement[movements];
     struct changes changes;
     struct owner owner;
-    unsigned char whole[32];
+    unsigned char head[32] = { 0 };
     struct err err;
 
     (void)state;
     make(&owner, movement, &changes);
-    by_hand(movement, movements, whole);
     for (uint32_t i = 0; i < movements; i++) { /* an operation for each */
+        struct buf bytes;
+        buf_init(&bytes, &arena, 256);
+        movement_encode_chain(&movement[i], &bytes);
+        link_by_hand(head, record.ptr, record.len);
+        link_by_hand(head, bytes.ptr, bytes.len);
         changes.movement = &movement[i];
         changes.movement_count = 1;
         assert_int_equal(seal(&changes, &arena, &err), OK);
     }
-    assert_memory_equal(owner.head, whole, sizeof(whole));
+    assert_memory_equal(owner.head, head, sizeof(head));
 }
 
 static void
@@ -150,12 +165,14 @@ nothing_to_seal(void **state)
 {
     struct changes changes = { 0 };
     struct owner owner = { .owner_id = 7, .head = { 9, 9 } };
-    const unsigned char head[32] = { 9, 9 };
+    unsigned char head[32] = { 9, 9 };
     struct err err;
 
     (void)state;
     assert_int_equal(seal(&changes, &arena, &err), OK);
-    changes.owner = &owner;
+    changes.owner = &owner; /* an operation without movements: its record alone */
+    changes.record = record;
+    link_by_hand(head, record.ptr, record.len);
     assert_int_equal(seal(&changes, &arena, &err), OK);
     assert_memory_equal(owner.head, head, sizeof(head));
 }

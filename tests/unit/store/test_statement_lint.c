@@ -16,7 +16,7 @@ static bool
 is_scan(enum table table, enum verb verb)
 {
     return (table == TABLE_owner && (verb == VERB_RANGE || verb == VERB_DUE)) ||
-           verb == VERB_LIST;
+           verb == VERB_LIST || verb == VERB_COUNT;
 }
 
 static uint32_t

@@ -1,0 +1,48 @@
+/*
+ * verify.h - what the passes of a verification share.
+ *
+ * Owns:      struct verifying, and where a fault is noted.
+ * Must not:  be included by anything but verify*.c.
+ */
+#ifndef KOP_SERVICE_VERIFY_H
+#define KOP_SERVICE_VERIFY_H
+
+#include "service/internal.h"
+
+struct verifying {
+    struct service *service;
+    struct verify_result *result;
+    struct arena arena;         /* of one owner, or of one slice of a table */
+    struct arena page;          /* of one record */
+    struct arena movements;     /* of one page of them */
+    uint64_t rows[table_count]; /* that owners have, as their records and movements tell */
+};
+
+/* Note a fault; the first stays. `movement_no` 0: the owner's row, or what belongs to it. */
+void verify_fault(struct verifying *verifying, uint64_t owner_id, uint32_t movement_no,
+                  const char *what);
+
+/*
+ * Replay one owner's records and movements, and hold all that belongs to it against them. Faults
+ * are noted; a code other than OK: the store cannot be read, or memory is short.
+ */
+KOP_MUST_CHECK enum code verify_owner(struct verifying *verifying, struct tx *tx,
+                                      const struct owner *owner, struct err *err);
+
+/* Does the history of this owner hold operation `op_id`? */
+KOP_MUST_CHECK enum code verify_has_record(struct verifying *verifying, struct tx *tx,
+                                           uint64_t owner_id, uint64_t op_id, bool *has,
+                                           struct err *err);
+/* Was `key`, as it is, the last that happened to it in its owner's history? */
+KOP_MUST_CHECK enum code verify_has_key(struct verifying *verifying, struct tx *tx,
+                                        const struct directory_row *key, bool *has,
+                                        struct err *err);
+/* Does the record that `claim` leads to name it? */
+KOP_MUST_CHECK enum code verify_has_claim(struct verifying *verifying, struct tx *tx,
+                                          struct text claim, uint64_t owner_id, uint64_t op_id,
+                                          bool *has, struct err *err);
+
+/* After all owners: are there rows that no owner has? Their owners are at fault. */
+KOP_MUST_CHECK enum code verify_rows(struct verifying *verifying, struct err *err);
+
+#endif

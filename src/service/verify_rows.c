@@ -1,0 +1,171 @@
+/*
+ * verify_rows.c - rows of the book that no owner has.
+ *
+ * Owns:      counting each table, and finding what is too much in it.
+ * Must not:  look for what is missing: each owner's own pass does.
+ * Invariant: every row that an owner has was counted when the owner was replayed. So equal numbers
+ *            prove that there is no other, and only a difference is searched for, row by row: what
+ *            was written meanwhile makes a difference as well, and is found to be right.
+ * Cost:      a count of each table, a scan of the directory and of the members (some of their rows
+ *            are nobody's). A search is a scan with a walk through an owner's records for each row.
+ * Tests:     tests/unit/service/test_verify.c, tests/stories/tampering
+ */
+#include "service/verify.h"
+
+#include <string.h>
+
+enum { rows_per_slice = 500 };
+
+/* One pass over a table. */
+struct pass {
+    struct verifying *verifying;
+    enum table table;
+    bool is_search;     /* look at each row; else count those that have an owner */
+    bool is_begun;
+    struct row last;    /* that was looked at; its texts lie in `key` */
+    char key[claim_key_bytes_max];
+    uint32_t count;     /* of the slice */
+    uint64_t owned;
+};
+
+static enum code
+count_run(struct tx *tx, struct op *op, struct err *err)
+{
+    struct pass *pass = op->context;
+
+    return store_count(tx, pass->table, &pass->owned, err);
+}
+
+static uint64_t
+owner_of(enum table table, const struct row *row)
+{
+    return (uint64_t)row->cell[table == TABLE_directory || table == TABLE_claim ? 1 : 0].number;
+}
+
+/* Lots are rows of their own only where the owner's row is full. */
+static enum code
+has_lot(struct verifying *verifying, struct tx *tx, uint64_t owner_id, int64_t lot_no, bool *has,
+        struct err *err)
+{
+    struct needs needs = { .owner_id = owner_id };
+    struct view view = { 0 };
+    enum code rc = store_load(tx, &needs, &verifying->page, &view, err);
+
+    *has = false;
+    for (uint32_t i = lots_in_owner_row_max; !rc && i < view.owner.lot_count; i++)
+        *has = *has || view.owner.lot[i].lot_no == lot_no;
+    return rc;
+}
+
+/* Does an owner have this row? */
+static enum code
+is_owned(struct pass *pass, struct tx *tx, const struct row *row, bool *owned, struct err *err)
+{
+    struct verifying *verifying = pass->verifying;
+    const struct cell *cell = row->cell;
+    uint64_t owner_id = owner_of(pass->table, row);
+    struct directory_row key = { .owner_id = owner_id };
+    struct row owner_key = { .cell = { { .number = (int64_t)owner_id } } }, owner;
+
+    switch (pass->table) {
+    case TABLE_receipt:
+        return verify_has_record(verifying, tx, owner_id, (uint64_t)cell[1].number, owned, err);
+    case TABLE_claim:
+        return verify_has_claim(verifying, tx, cell[0].text, owner_id, (uint64_t)cell[2].number,
+                                owned, err);
+    case TABLE_directory:
+        *owned = cell[0].text.len == directory_key_bytes;
+        if (!*owned)
+            return OK;
+        memcpy(key.key, cell[0].text.ptr, directory_key_bytes);
+        key.member_id = (uint64_t)cell[2].number;
+        key.kind = (enum key_kind)cell[3].number;
+        key.state = (enum key_state)cell[4].number;
+        return verify_has_key(verifying, tx, &key, owned, err);
+    case TABLE_lot:
+        return has_lot(verifying, tx, owner_id, cell[1].number, owned, err);
+    default: /* what an owner has of these was held against its history: the owner is missing */
+        return store_get(tx, TABLE_owner, &owner_key, &verifying->page, &owner, owned, err);
+    }
+}
+
+/* A card that is nobody's yet, or the bar of an enrolment that was given up: in no history. */
+static bool
+is_nobodys(const struct pass *pass, const struct row *row)
+{
+    if (pass->table == TABLE_member)
+        return row_is_bar(row);
+    return pass->table == TABLE_directory && row->cell[1].number == 0 && row->cell[2].number == 0;
+}
+
+static void
+remember(struct pass *pass, const struct row *row)
+{
+    struct text *key = &pass->last.cell[0].text;
+
+    pass->last = *row;
+    pass->is_begun = true;
+    key->len = key->len < sizeof(pass->key) ? key->len : (uint32_t)sizeof(pass->key);
+    if (key->len > 0)
+        memcpy(pass->key, key->ptr, key->len);
+    key->ptr = pass->key;
+}
+
+static enum code
+slice_run(struct tx *tx, struct op *op, struct err *err)
+{
+    struct pass *pass = op->context;
+    struct verifying *verifying = pass->verifying;
+    struct row *row;
+    enum code rc = store_list(tx, pass->table, pass->is_begun ? &pass->last : &(struct row){ 0 },
+                              rows_per_slice, op->arena, &row, &pass->count, err);
+
+    for (uint32_t i = 0; !rc && i < pass->count; i++) {
+        bool owned = true;
+        arena_reset(&verifying->page);
+        if (!is_nobodys(pass, &row[i])) {
+            pass->owned++;
+            if (pass->is_search)
+                rc = is_owned(pass, tx, &row[i], &owned, err);
+        }
+        if (!rc && !owned)
+            verify_fault(verifying, owner_of(pass->table, &row[i]), 0,
+                         "there is a row of it that its history does not tell");
+        remember(pass, &row[i]);
+    }
+    return rc;
+}
+
+static enum code
+go_through(struct pass *pass, enum code (*run)(struct tx *tx, struct op *op, struct err *err),
+           struct err *err)
+{
+    struct arena *arena = &pass->verifying->arena;
+    enum code rc;
+
+    do {
+        struct op op = { .access = ACCESS_READ, .arena = arena, .run = run, .context = pass };
+        arena_reset(arena);
+        rc = store_run(pass->verifying->service->store, &op, err);
+    } while (!rc && pass->count == rows_per_slice);
+    return rc;
+}
+
+enum code
+verify_rows(struct verifying *verifying, struct err *err)
+{
+    static const enum table tables[] = { TABLE_movement, TABLE_receipt,  TABLE_lot,
+                                         TABLE_counter,  TABLE_returned, TABLE_member,
+                                         TABLE_claim,    TABLE_directory };
+    enum code rc = OK;
+
+    for (size_t i = 0; !rc && i < KOP_COUNT(tables); i++) {
+        struct pass counting = { .verifying = verifying, .table = tables[i] };
+        struct pass search = { .verifying = verifying, .table = tables[i], .is_search = true };
+        bool has_nobodys = tables[i] == TABLE_directory || tables[i] == TABLE_member;
+        rc = go_through(&counting, has_nobodys ? slice_run : count_run, err);
+        if (!rc && counting.owned != verifying->rows[tables[i]])
+            rc = go_through(&search, slice_run, err);
+    }
+    return rc;
+}
