@@ -80,7 +80,8 @@ class Node:
                 "--listen-client-urls", client, "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                 "--initial-cluster", members, "--initial-cluster-state", "new",
-                "--initial-cluster-token", "kopilka", "--log-level", "error")
+                "--initial-cluster-token", "kopilka", "--log-level", "error",
+                f"--enable-v2={'false' if self.cluster.dcs == 'etcd3' else 'true'}")
         if self.patroni is None:
             path = os.path.join(self.folder, "patroni.json")
             if not os.path.exists(path):
@@ -97,7 +98,7 @@ class Node:
             "name": self.name,
             "restapi": {"listen": f"127.0.0.1:{self.rest_port}",
                         "connect_address": f"127.0.0.1:{self.rest_port}"},
-            "etcd3": {"hosts": [f"127.0.0.1:{node.etcd_port}" for node in cluster.nodes]},
+            cluster.dcs: {"hosts": [f"127.0.0.1:{node.etcd_port}" for node in cluster.nodes]},
             "bootstrap": {
                 "dcs": {
                     **cluster.times,
@@ -182,12 +183,13 @@ class Node:
 class Cluster:
     """The nodes together."""
 
-    def __init__(self, folder, ttl=20, loop_wait=1, retry_timeout=3, strict=False):
+    def __init__(self, folder, ttl=20, loop_wait=1, retry_timeout=3, strict=False,
+                 dcs="etcd"):
         missing = [name for name in ("patroni", "etcd") if not shutil.which(name)]
         self.bin = next((p for p in PLACES if p and os.path.exists(f"{p}/initdb")), None)
         if missing or not self.bin:
             raise RuntimeError(f"not installed: {missing or 'PostgreSQL'}; tools/setup ha does it")
-        self.folder, self.user, self.strict = folder, None, strict
+        self.folder, self.user, self.strict, self.dcs = folder, None, strict, dcs
         self.times = {"ttl": ttl, "loop_wait": loop_wait, "retry_timeout": retry_timeout}
         if os.geteuid() == 0:
             names = {entry.pw_name: entry for entry in pwd.getpwall()}
