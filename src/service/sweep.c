@@ -11,12 +11,10 @@
  * Invariant: bar and deletion are operations of their own (owner and person may lie apart). Between
  *            them nothing is lost: the person is there, unnamed, and the next run finds it again.
  * Cost:      persons are looked at once in their lives, in pages, beside the members of the same
- *            ids; the row `persons_swept` of table meta says how far. A person without a member
- *            there is sought once more among the members of an hour before: programs before this
- *            one gave persons ids of their own, just after the owner's.
+ *            ids; the row `persons_swept` of table meta says how far.
  * Limits:    not found is the person of a server whose clock was more than a day slow. Should a
- *            member of another owner ever name a person (a pool), its first member must go on
- *            naming it, or become a row that look_for() finds.
+ *            member of another owner ever name a person (a pool), the member for whom it was
+ *            written must go on naming it.
  * Tests:     tests/unit/service/test_sweep.c, tests/stories/orphans, tests/contract/
  */
 #include "service/internal.h"
@@ -25,9 +23,7 @@
 
 enum {
     persons_per_slice = 256,
-    suspects_max = 4096,
     slices_per_mark = 2048, /* so that a long first run that is cut does not begin anew */
-    hour_ms = 60 * 60 * 1000,
 };
 
 static const struct text mark_name = { "persons_swept", 13 };
@@ -35,8 +31,8 @@ static const struct text mark_name = { "persons_swept", 13 };
 /* Persons, by id; which of them a member was found to name. */
 struct persons {
     uint32_t count;
-    uint64_t id[suspects_max];
-    bool named[suspects_max];
+    uint64_t id[persons_per_slice];
+    bool named[persons_per_slice];
 };
 
 struct sweep {
@@ -46,8 +42,7 @@ struct sweep {
     uint64_t mark;            /* as meta has it: those up to here are named */
     uint64_t seen;            /* those up to here were looked at */
     bool more;                /* persons are left */
-    struct persons slice, suspects;
-    struct persons *wanted;   /* of look_for(): one of these two */
+    struct persons slice;
     uint64_t after_owner, after_member; /* the member read last */
     uint64_t last_owner;      /* members of owners up to this one are read */
     uint64_t person_id;       /* of forget() */
@@ -165,7 +160,7 @@ members_run(struct tx *tx, struct op *op, struct err *err)
                               err);
 
     for (uint32_t i = 0; !rc && i < count; i++)
-        note_named(sweep->wanted, (uint64_t)rows[i].cell[2].number);
+        note_named(&sweep->slice, (uint64_t)rows[i].cell[2].number);
     sweep->more = !rc && count == page_rows_max;
     if (sweep->more) {
         sweep->after_owner = (uint64_t)rows[count - 1].cell[0].number;
@@ -175,16 +170,15 @@ members_run(struct tx *tx, struct op *op, struct err *err)
     return rc;
 }
 
-/* Which of them do members of the owners `from` .. `to` name? */
+/* Which persons of the slice do members of the owners with these ids name? */
 static enum code
-look_for(struct sweep *sweep, struct persons *wanted, uint64_t from, uint64_t to, struct err *err)
+look_for_members(struct sweep *sweep, struct err *err)
 {
     enum code rc = OK;
 
-    sweep->wanted = wanted;
-    sweep->after_owner = from - 1;
+    sweep->after_owner = sweep->slice.id[0] - 1;
     sweep->after_member = INT64_MAX;
-    sweep->last_owner = to;
+    sweep->last_owner = sweep->slice.id[sweep->slice.count - 1];
     for (bool more = true; more && !rc; more = sweep->more)
         rc = run(sweep, ACCESS_READ, members_run, err);
     return rc;
@@ -233,48 +227,31 @@ forget(struct sweep *sweep, uint64_t person_id, struct err *err)
     return rc;
 }
 
-/* Those suspects that are orphans are deleted: all persons looked at are named now. */
-static enum code
-resolve(struct sweep *sweep, struct err *err)
-{
-    struct persons *suspects = &sweep->suspects;
-    enum code rc = OK;
-
-    if (suspects->count > 0) {
-        uint64_t hour = (uint64_t)hour_ms << (id_node_bits + id_sequence_bits);
-        uint64_t first = suspects->id[0], last = suspects->id[suspects->count - 1];
-        rc = look_for(sweep, suspects, first > hour ? first - hour : 1, last, err);
-    }
-    for (uint32_t i = 0; !rc && i < suspects->count; i++)
-        if (!suspects->named[i])
-            rc = forget(sweep, suspects->id[i], err);
-    if (rc)
-        return rc;
-    suspects->count = 0;
-    if (sweep->seen > sweep->mark)
-        rc = run(sweep, ACCESS_WRITE, mark_run, err);
-    sweep->mark = sweep->seen;
-    return rc;
-}
-
 static enum code
 sweep_slice(struct sweep *sweep, bool *more, struct err *err)
 {
-    struct persons *slice = &sweep->slice, *suspects = &sweep->suspects;
+    struct persons *slice = &sweep->slice;
     enum code rc = run(sweep, ACCESS_READ, persons_run, err);
 
     *more = sweep->more;
     if (rc || slice->count == 0)
         return rc;
+    rc = look_for_members(sweep, err);
+    for (uint32_t i = 0; !rc && i < slice->count; i++)
+        if (!slice->named[i])
+            rc = forget(sweep, slice->id[i], err);
     sweep->seen = slice->id[slice->count - 1];
-    rc = look_for(sweep, slice, slice->id[0], sweep->seen, err);
-    for (uint32_t i = 0; !rc && i < slice->count; i++) {
-        if (slice->named[i])
-            continue;
-        suspects->named[suspects->count] = false;
-        suspects->id[suspects->count++] = slice->id[i];
-    }
     return rc;
+}
+
+/* All persons seen so far are named. */
+static enum code
+put_mark(struct sweep *sweep, struct err *err)
+{
+    if (sweep->seen == sweep->mark)
+        return OK;
+    sweep->mark = sweep->seen;
+    return run(sweep, ACCESS_WRITE, mark_run, err);
 }
 
 enum code
@@ -294,9 +271,8 @@ sweep_persons(struct service *service, unix_ms before, uint64_t *swept, struct e
     sweep->seen = sweep->mark;
     for (uint32_t slices = 1; more && !rc; slices++) {
         rc = sweep_slice(sweep, &more, err);
-        bool full = sweep->suspects.count > suspects_max - persons_per_slice;
-        if (!rc && (!more || full || slices % slices_per_mark == 0))
-            rc = resolve(sweep, err);
+        if (!rc && (!more || slices % slices_per_mark == 0))
+            rc = put_mark(sweep, err);
     }
     *swept += sweep->swept;
     arena_release(&sweep->arena);

@@ -346,66 +346,6 @@ repeats(void **state)
     is_whole("cut");
 }
 
-/* ---- books of programs before ---- */
-
-enum { elders = 600 };
-static uint64_t elder[elders]; /* persons that members name, rising */
-
-static enum code
-only_elders_run(struct tx *tx, struct op *op, struct err *err)
-{
-    struct deed *deed = op->context;
-    struct row *rows;
-    enum code rc = store_list(tx, TABLE_person, NULL, 2 * elders, op->arena, &rows, &deed->count,
-                              err);
-
-    for (uint32_t i = 0; !rc && i < deed->count && i < elders; i++)
-        assert_int_equal(rows[i].cell[0].number, elder[i]);
-    return rc;
-}
-
-static enum code
-renumber_run(struct tx *tx, struct op *op, struct err *err)
-{
-    struct deed *deed = op->context;
-    int64_t id = (int64_t)deed->id;
-    struct row key = { .cell = { { .number = id }, { .number = id } } };
-    bool found;
-    enum code rc = store_get(tx, TABLE_member, &key, op->arena, &key, &found, err);
-
-    if (rc)
-        return rc;
-    assert_true(found);
-    assert_int_equal(key.cell[2].number, deed->id);
-    key.cell[2].number = (int64_t)deed->last;
-    return store_put(tx, TABLE_member, &key, err);
-}
-
-/* A person with an id of its own, a little above its member's. */
-static void
-persons_with_ids_of_their_own(void **state)
-{
-    struct deed left = { 0 };
-    char card[16];
-
-    (void)state;
-    for (int i = 0; i < elders; i++) {
-        uint64_t member = 0;
-        snprintf(card, sizeof(card), "k%d", i);
-        struct answer answer = enrol(card);
-        assert_true(text_to_u64(answer_member(answer.text, "member"), &member));
-        elder[i] = orphan();
-        struct deed deed = { .id = member, .last = elder[i] };
-        act(&deed, ACCESS_WRITE, renumber_run);
-    }
-    /* Those of the members' own numbers are named by nobody now. */
-    assert_int_equal(persons(), 2 * elders);
-    assert_int_equal(daily(DAY_MS + 1000), elders);
-    assert_int_equal(daily(2 * DAY_MS), 0);
-    act(&left, ACCESS_READ, only_elders_run);
-    assert_int_equal(left.count, elders);
-}
-
 int
 main(void)
 {
@@ -419,7 +359,6 @@ main(void)
         IN_A_HOUSE(a_late_second_half),
         IN_A_HOUSE(an_id_that_is_anothers),
         IN_A_HOUSE(repeats),
-        IN_A_HOUSE(persons_with_ids_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
