@@ -226,6 +226,17 @@ balances_agree(const struct record *record, const struct audit *audit)
     return true;
 }
 
+/* Between operations nobody has available points and a debt (docs/semantics.md, "Settle"). */
+static bool
+owes_beside_points(const struct audit *audit)
+{
+    for (uint32_t c = 1; c <= currencies_per_programme_max; c++)
+        if (audit->account[c][ACCOUNT_DEBT] < 0 &&
+            audit->account[c][ACCOUNT_ACTIVE] > audit->account[c][ACCOUNT_HELD])
+            return true;
+    return false;
+}
+
 static enum code
 note_keys(struct walk *walk, const struct record *record, struct err *err)
 {
@@ -368,9 +379,12 @@ replay_operation(struct walk *walk, uint32_t at, uint32_t last, struct err *err)
     if (record.after_count > 0)
         memcpy(after, record.after, record.after_count * sizeof(*after));
     rc = replay_movements(walk, op_id, last, err); /* the record's memory is another's now */
-    if (!rc && !walk->at_fault && walk->audit->fault.code == OK &&
-        !balances_agree(&told, walk->audit))
-        blame(walk, first, "its operation's record tells other balances");
+    if (!rc && !walk->at_fault && walk->audit->fault.code == OK) {
+        if (!balances_agree(&told, walk->audit))
+            blame(walk, first, "its operation's record tells other balances");
+        else if (owes_beside_points(walk->audit))
+            blame(walk, walk->audit->last_no, "it leaves a debt beside available points");
+    }
     walk->verifying->rows[TABLE_receipt]++;
     return rc;
 }
