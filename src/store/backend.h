@@ -101,6 +101,11 @@ struct backend_type {
     enum code (*insert_many)(struct backend *writer, enum table table, const struct row *row,
                              struct err *err);
 
+    /* Which book it is, as text. */
+    enum code (*identify)(struct backend *writer, struct buf *buf, struct err *err);
+    /* NULL: a transaction that writes keeps other writers out anyway. Else see store_freeze(). */
+    enum code (*freeze)(struct backend *writer, struct err *err);
+
     /* For migrations: one DDL statement; a table as schema_describe() writes it (empty: none). */
     enum code (*execute)(struct backend *writer, const char *sql, struct err *err);
     enum code (*describe)(struct backend *writer, enum table table, struct buf *buf,

@@ -101,6 +101,8 @@ put(struct memory *memory, const struct query *query, struct err *err)
     const struct memory_row *old = place.row;
     if (query->verb == VERB_INSERT && old != NULL)
         return err_set(err, CODE_CONFLICT, "the key is there already");
+    if (query->verb == VERB_COPY && old != NULL && schema_only_grows(query->table))
+        return OK;
     if (query->verb == VERB_ADVANCE) {
         size_t version = COL(owner, version);
         if (old == NULL || old->cell[version].number != query->param[version].number - 1)
@@ -216,6 +218,7 @@ run_one(struct memory *memory, struct query *query, struct arena *arena, struct 
     case VERB_INSERT:
     case VERB_PUT:
     case VERB_ADVANCE:
+    case VERB_COPY:
         return put(memory, query, err);
     case VERB_COUNT:
         return count_rows(table, query, arena, err);
@@ -327,6 +330,14 @@ close_memory(struct backend *backend)
     free(memory);
 }
 
+static enum code
+identify(struct backend *writer, struct buf *buf, struct err *err)
+{
+    (void)err;
+    buf_addf(buf, "memory:%llu", (unsigned long long)(uintptr_t)memory_of(writer)->book);
+    return OK;
+}
+
 static enum code connect_other(struct backend *writer, enum role role, struct backend **other,
                                struct err *err);
 
@@ -340,6 +351,7 @@ static const struct backend_type writer_type = {
     .commit = commit,
     .rollback = rollback,
     .run = run,
+    .identify = identify,
 };
 
 static const struct backend_type reader_type = {

@@ -19,8 +19,9 @@ struct sent {
     enum verb verb;
     struct query *query; /* where rows go; NULL: none are wanted */
     bool ignored;        /* nobody cares any more whether it worked */
+    bool is_many;        /* copy_rows rows of COPY in one statement */
 };
-enum { sent_max = 512, state_bytes = 6, role_bytes_max = 160 };
+enum { sent_max = 512, state_bytes = 6, role_bytes_max = 160, copy_rows = 32 };
 
 struct postgres {
     struct backend backend; /* first: a struct backend * is one of these */
@@ -37,7 +38,7 @@ struct postgres {
     bool unsure;   /* an ADVANCE went out whose version was not seen under the lock */
     bool has_lock; /* of the owner's row that was locked or written last: */
     int64_t lock_owner, lock_version;
-    bool is_prepared[table_count][verb_count];
+    bool is_prepared[table_count][verb_count], is_many_prepared[table_count];
     struct sent sent[sent_max];
     uint32_t sent_count;
     uint64_t round_trips;    /* waited for, since it was opened */

@@ -125,6 +125,7 @@ postgres_connect(struct postgres *postgres, struct err *err)
     if (postgres->conn != NULL)
         PQfinish(postgres->conn);
     memset(postgres->is_prepared, 0, sizeof postgres->is_prepared);
+    memset(postgres->is_many_prepared, 0, sizeof postgres->is_many_prepared);
     postgres->sent_count = 0;
     postgres->lost = postgres->unsynced = postgres->unsure = postgres->has_lock = false;
     postgres->warned = false;
@@ -429,6 +430,51 @@ bulk(struct backend *writer, bool begin, struct err *err)
     return rc;
 }
 
+/* ---- moving a book ---- */
+
+/* The cluster, the database and the schema: however many names its host has. */
+static enum code
+identify(struct backend *writer, struct buf *buf, struct err *err)
+{
+    static const char sql[] =
+        "SELECT system_identifier, (SELECT oid FROM pg_database WHERE datname = "
+        "current_database()), current_schema() FROM pg_control_system()";
+    PGresult *result;
+
+    enum code rc = postgres_ask(postgres_of(writer), sql, NULL, &result, err);
+    if (rc == OK)
+        buf_addf(buf, "postgresql:%s/%s/%s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1),
+                 PQgetvalue(result, 0, 2));
+    PQclear(result);
+    return rc;
+}
+
+/*
+ * The one place that locks tables: a move's last minute, asked for by an operator. Whatever writes
+ * a journal writes one of the others with it, and may not lock a journal itself (rule 17).
+ */
+static enum code
+freeze(struct backend *writer, struct err *err)
+{
+    char sql[64 + table_count * 32];
+    const char *comma = "";
+    struct buf buf;
+
+    buf_init_fixed(&buf, sql, sizeof sql);
+    buf_addf(&buf, "LOCK TABLE ");
+    for (unsigned table = 0; table < table_count; table++) {
+        if (schema_only_grows((enum table)table))
+            continue;
+        buf_addf(&buf, "%s%s", comma, shape_of((enum table)table)->name);
+        comma = ", ";
+    }
+    buf_addf(&buf, " IN SHARE MODE");
+    buf_add_char(&buf, '\0');
+    assert(!buf.failed);
+    enum code rc = execute(writer, "SET LOCAL idle_in_transaction_session_timeout = 0", err);
+    return rc ? rc : execute(writer, sql, err);
+}
+
 static const struct backend_type postgres_type = {
     .name = "postgresql",
     .dialect = DIALECT_POSTGRESQL,
@@ -440,6 +486,8 @@ static const struct backend_type postgres_type = {
     .rollback = postgres_rollback,
     .run = postgres_run,
     .bulk = bulk,
+    .identify = identify,
+    .freeze = freeze,
     .execute = execute,
     .describe = describe,
 };

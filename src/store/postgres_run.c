@@ -219,6 +219,85 @@ send_query(struct postgres *postgres, struct query *query, struct err *err)
     return OK;
 }
 
+/* ---- many rows in one statement ---- */
+
+enum { copy_params = copy_rows * columns_per_table_max, copy_sql_bytes = 8192 };
+
+static enum code
+send_prepare_many(struct postgres *postgres, enum table table, struct err *err)
+{
+    static const Oid oids[] = { oid_int8, oid_text, oid_bytea };
+    const struct shape *shape = shape_of(table);
+    uint32_t count = copy_rows * shape->column_count;
+    char name[name_bytes_small], sql[copy_sql_bytes];
+    Oid types[copy_params];
+    struct buf buf;
+
+    buf_init_fixed(&buf, sql, sizeof sql);
+    schema_copy(DIALECT_POSTGRESQL, table, copy_rows, &buf);
+    buf_add_char(&buf, '\0');
+    assert(!buf.failed);
+    for (uint32_t i = 0; i < count; i++)
+        types[i] = oids[shape->column[i % shape->column_count].type];
+    snprintf(name, sizeof name, "m%u", (unsigned)table);
+    if (!PQsendPrepare(postgres->conn, name, sql, (int)count, types))
+        return lost(postgres, err);
+    note_sent(postgres, SENT_PREPARE);
+    postgres->sent[postgres->sent_count - 1].table = table;
+    postgres->sent[postgres->sent_count - 1].is_many = true;
+    postgres->is_many_prepared[table] = true;
+    return OK;
+}
+
+/* copy_rows queries of COPY, of one table. */
+static enum code
+send_many(struct postgres *postgres, const struct query *query, struct err *err)
+{
+    enum table table = query->table;
+    const struct shape *shape = shape_of(table);
+    char number[copy_params][8], name[name_bytes_small];
+    const char *value[copy_params];
+    int length[copy_params], format[copy_params];
+    uint32_t count = copy_rows * shape->column_count;
+    enum code rc = postgres->lost ? lost(postgres, err) : OK;
+
+    if (rc == OK && !postgres->is_many_prepared[table])
+        rc = send_prepare_many(postgres, table, err);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cell *cell = &query[i / shape->column_count].param[i % shape->column_count];
+        bool is_number = shape->column[i % shape->column_count].type == COLUMN_I64;
+        if (is_number)
+            put_big_endian(cell->number, number[i]);
+        value[i] = is_number ? number[i] : cell->text.ptr != NULL ? cell->text.ptr : "";
+        length[i] = is_number ? 8 : (int)cell->text.len;
+        format[i] = 1;
+    }
+    snprintf(name, sizeof name, "m%u", (unsigned)table);
+    if (!PQsendQueryPrepared(postgres->conn, name, (int)count, value, length, format, 1))
+        return lost(postgres, err);
+    note_sent(postgres, SENT_QUERY);
+    struct sent *sent = &postgres->sent[postgres->sent_count - 1];
+    sent->table = table;
+    sent->verb = VERB_COPY;
+    sent->is_many = true;
+    return OK;
+}
+
+/* Do the next queries go out as one? */
+static bool
+is_many(const struct query *query, uint32_t count)
+{
+    if (count < copy_rows || query->verb != VERB_COPY)
+        return false;
+    for (uint32_t i = 1; i < copy_rows; i++) {
+        if (query[i].verb != VERB_COPY || query[i].table != query->table)
+            return false;
+    }
+    return true;
+}
+
 /* ---- reading ---- */
 
 static enum code
@@ -356,7 +435,9 @@ take_result(struct postgres *postgres, const struct sent *sent, struct arena *ar
                            sent->kind == SENT_QUERY ? shape_of(sent->table)->name : "control", err);
         break;
     }
-    if (sent->kind == SENT_PREPARE && rc != OK)
+    if (sent->kind == SENT_PREPARE && rc != OK && sent->is_many)
+        postgres->is_many_prepared[sent->table] = false;
+    else if (sent->kind == SENT_PREPARE && rc != OK)
         postgres->is_prepared[sent->table][sent->verb] = false;
     PQclear(result);
     while (!postgres->lost && (result = PQgetResult(postgres->conn)) != NULL)
@@ -491,11 +572,13 @@ postgres_run(struct backend *backend, struct query *query, uint32_t count, struc
     bool rows = false;
     enum code rc = ensure(postgres, err);
 
-    for (uint32_t i = 0; i < count && rc == OK; i++) {
+    for (uint32_t i = 0, step; i < count && rc == OK; i += step) {
+        step = is_many(&query[i], count - i) ? copy_rows : 1;
         if (postgres->sent_count + 4 > sent_max)
             rc = flush(postgres, arena, err);
         if (rc == OK)
-            rc = send_query(postgres, &query[i], err);
+            rc = step > 1 ? send_many(postgres, &query[i], err)
+                          : send_query(postgres, &query[i], err);
         rows = rows || postgres->backend.schema->statement[query[i].table][query[i].verb]
                                .column_count > 0;
     }

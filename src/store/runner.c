@@ -23,6 +23,7 @@
 
 #include "store/batch.h"
 #include "store/lanes.h"
+#include "store/rows.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -70,8 +71,11 @@ struct copy_job {
     bool done;
 };
 
+enum { identity_bytes_max = 1100 };
+
 struct store {
     struct store_options options;
+    char identity[identity_bytes_max]; /* of the book; for moves only */
     struct ground *ground;
     struct backend *writer, *checkpointer;
     uint32_t batch_max, reader_count;
@@ -655,6 +659,18 @@ store_inline_writer(struct store *store)
     return store->options.inline_runner && !store->draining ? store->writer : NULL;
 }
 
+const char *
+store_identity(const struct store *store)
+{
+    return store->identity;
+}
+
+void
+store_table(const struct store *store, enum table table, struct table_facts *facts)
+{
+    table_facts(store->writer, table, facts);
+}
+
 void
 store_read_stats(struct store *store, struct store_stats *stats)
 {
@@ -831,6 +847,19 @@ start_all(struct store *store, struct err *err)
     return rc;
 }
 
+static enum code
+identify(struct store *store, struct err *err)
+{
+    struct buf buf;
+
+    buf_init_fixed(&buf, store->identity, sizeof store->identity);
+    enum code rc = store->writer->type->identify(store->writer, &buf, err);
+    buf_add_char(&buf, '\0');
+    if (rc == OK && buf.failed)
+        rc = err_set(err, CODE_LIMIT, "the name of the book is too long");
+    return rc;
+}
+
 enum code
 store_start(const struct store_options *options, struct ground *ground, struct backend *writer,
             struct store **out, struct err *err)
@@ -857,7 +886,9 @@ store_start(const struct store_options *options, struct ground *ground, struct b
     store->inline_solo = (struct solo){ .backend = writer, .reconnect_ms = options->reconnect_ms };
     init_locks(store);
     note_log(store);
-    enum code rc = options->inline_runner ? OK : start_all(store, err);
+    enum code rc = options->moving ? identify(store, err) : OK;
+    if (rc == OK && !options->inline_runner)
+        rc = start_all(store, err);
     if (rc) {
         stop_threads(store);
         free_store(store);

@@ -4,9 +4,8 @@
  * Owns:      the one place where SQL of rows is spelled.
  * Must not:  name a table or a column itself, but for `owner_id`, `next_due` and `version`, which
  *            verbs mean.
- * Invariant: a statement on an owner table says `owner_id = $1` (RANGE and DUE over the table owner
- *            LIST and COUNT over any are scans of one shard for jobs; the lint lists
- *            them).
+ * Invariant: a statement on an owner table says `owner_id = $1` (RANGE and DUE over the table
+ *            owner, LIST and COUNT over any are scans of one shard for jobs; the lint lists them).
  * Cost:      built once per open store.
  * Tests:     tests/unit/store/test_schema_lint.c, test_statement_lint.c
  */
@@ -111,6 +110,7 @@ shape_key(const struct shape *shape, uint32_t key[keys_per_table_max])
 
 struct maker {
     enum dialect dialect;
+    enum table table;
     const struct shape *shape;
     uint32_t key_count;
     const uint32_t *key;
@@ -197,19 +197,38 @@ is_key(const struct maker *maker, uint32_t column)
     return false;
 }
 
+/* The columns of a row more than the statement has, in brackets. */
 static void
-make_insert(struct maker *maker, bool replace)
+add_row_of_params(struct maker *maker, uint32_t row)
+{
+    uint32_t columns = maker->shape->column_count;
+
+    for (uint32_t i = 0; i < columns; i++) {
+        buf_addf(maker->buf, "%s", i > 0 ? ", " : "(");
+        if (row == 0)
+            add_param(maker, maker->shape->column[i].type);
+        else
+            add_number(maker, row * columns + i + 1);
+    }
+    buf_addf(maker->buf, ")");
+}
+
+static void
+make_insert(struct maker *maker, enum verb verb, uint32_t rows)
 {
     buf_addf(maker->buf, "INSERT INTO %s (", maker->shape->name);
     add_columns(maker);
-    buf_addf(maker->buf, ") VALUES (");
-    for (uint32_t i = 0; i < maker->shape->column_count; i++) {
-        buf_addf(maker->buf, "%s", i > 0 ? ", " : "");
-        add_param(maker, maker->shape->column[i].type);
+    buf_addf(maker->buf, ") VALUES ");
+    for (uint32_t row = 0; row < rows; row++) {
+        buf_addf(maker->buf, "%s", row > 0 ? ", " : "");
+        add_row_of_params(maker, row);
     }
-    buf_addf(maker->buf, ")");
-    if (!replace)
+    if (verb == VERB_INSERT)
         return;
+    if (verb == VERB_COPY && schema_only_grows(maker->table)) {
+        buf_addf(maker->buf, " ON CONFLICT DO NOTHING");
+        return;
+    }
     buf_addf(maker->buf, " ON CONFLICT (%s) DO UPDATE SET ", maker->shape->key_text);
     const char *comma = "";
     for (uint32_t i = 0; i < maker->shape->column_count; i++) {
@@ -304,7 +323,8 @@ make(struct maker *maker, enum verb verb)
         break;
     case VERB_INSERT:
     case VERB_PUT:
-        make_insert(maker, verb == VERB_PUT);
+    case VERB_COPY:
+        make_insert(maker, verb, 1);
         break;
     case VERB_ADVANCE:
         make_advance(maker);
@@ -360,6 +380,7 @@ schema_build(struct schema *schema, enum dialect dialect, struct arena *arena, s
             struct buf buf;
             struct maker maker = {
                 .dialect = dialect,
+                .table = table,
                 .shape = &shapes[table],
                 .key_count = schema->key_count[table],
                 .key = schema->key[table],
@@ -375,6 +396,34 @@ schema_build(struct schema *schema, enum dialect dialect, struct arena *arena, s
         }
     }
     return OK;
+}
+
+bool
+schema_only_grows(enum table table)
+{
+    for (size_t i = 0; i < KOP_COUNT(allowed); i++) {
+        if (allowed[i].table == table)
+            return (allowed[i].verbs & (PUT | ADVANCE | DELETE)) == 0;
+    }
+    return false;
+}
+
+void
+schema_copy(enum dialect dialect, enum table table, uint32_t rows, struct buf *buf)
+{
+    struct statement statement = { 0 };
+    uint32_t key[keys_per_table_max];
+    struct maker maker = {
+        .dialect = dialect,
+        .table = table,
+        .shape = shape_of(table),
+        .key_count = shape_key(shape_of(table), key),
+        .key = key,
+        .statement = &statement,
+        .buf = buf,
+    };
+
+    make_insert(&maker, VERB_COPY, rows);
 }
 
 /* ---- DDL ---- */

@@ -22,8 +22,6 @@ enum table_class {
 };
 enum table_layout { LAYOUT_CLUSTERED, LAYOUT_APPENDED };
 
-enum { keys_per_table_max = 4 };
-
 struct column {
     const char *name;
     enum column_type type;
@@ -45,23 +43,9 @@ const struct shape *shape_of(enum table table);
 /* Positions of the key's columns; 0 when the key names no column of the table (the lint looks). */
 uint32_t shape_key(const struct shape *shape, uint32_t key[keys_per_table_max]);
 
-/* The position of a column: COL(owner, body). */
-#define TABLE(name, class, layout)  struct columns_of_##name {
-#define COLUMN(name, type, privacy) char name;
-#define KEY(columns)
-#define END(name)                                                                                  \
-    }                                                                                              \
-    ;
-#include "store/schema.def"
-#undef TABLE
-#undef COLUMN
-#undef KEY
-#undef END
-#define COL(table, column) (offsetof(struct columns_of_##table, column))
-
 #define VERBS(X)                                                                                   \
     X(GET) X(LOCK) X(INSERT) X(PUT) X(ADVANCE) X(DELETE) X(OWNED) X(RANGE) X(DUE) X(FIRST) X(LIST) \
-    X(COUNT)
+    X(COPY) X(COUNT)
 enum verb {
 #define X(name) VERB_##name,
     VERBS(X)
@@ -91,6 +75,12 @@ enum dialect { DIALECT_SQLITE, DIALECT_POSTGRESQL };
 
 KOP_MUST_CHECK enum code schema_build(struct schema *schema, enum dialect dialect,
                                       struct arena *arena, struct err *err);
+
+/* Is it a journal: rows are added, and no statement but COPY and INSERT writes them? */
+bool schema_only_grows(enum table table);
+
+/* The text of COPY for `rows` rows in one statement; buf->failed when memory ran out. */
+void schema_copy(enum dialect dialect, enum table table, uint32_t rows, struct buf *buf);
 
 /* CREATE TABLE IF NOT EXISTS … of one table; buf->failed when memory ran out. */
 void schema_ddl(enum dialect dialect, enum table table, struct buf *buf);

@@ -176,6 +176,19 @@ connect_other(struct backend *writer, enum role role, struct backend **other, st
     return rc;
 }
 
+static enum code
+identify(struct backend *writer, struct buf *buf, struct err *err)
+{
+    char *path = realpath(sqlite_of(writer)->path, NULL);
+
+    if (path == NULL)
+        return err_set(err, CODE_IO, "cannot tell where '%s' is: %s", sqlite_of(writer)->path,
+                       strerror(errno));
+    buf_addf(buf, "sqlite:%s", path);
+    free(path);
+    return OK;
+}
+
 static const struct backend_type sqlite_type = {
     .name = "sqlite",
     .dialect = DIALECT_SQLITE,
@@ -193,6 +206,7 @@ static const struct backend_type sqlite_type = {
     .backup_end = sqlite_backup_end,
     .bulk = sqlite_bulk,
     .insert_many = sqlite_insert_many,
+    .identify = identify,
     .execute = execute,
     .describe = describe,
 };

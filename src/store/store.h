@@ -87,6 +87,7 @@ struct store_options {
     uint64_t wal_cap_bytes; /* the gate's cap (0: 256 MiB) */
     bool create;            /* make the file and the schema if they are missing */
     bool inline_runner;     /* no threads: store_submit() runs and answers before it returns */
+    bool moving;            /* one end of a move: a book that is half moved is opened as well */
     /*
      * The disk failed under a commit: what it holds is unknown, and only a new start can tell.
      * NULL: the text goes to stderr and the process aborts. If it returns, operations in doubt are
@@ -205,7 +206,22 @@ enum table {
 #undef END
     table_count
 };
-enum { columns_per_table_max = 16 };
+enum { columns_per_table_max = 16, keys_per_table_max = 4 };
+
+/* The position of a column: COL(owner, body). */
+#define TABLE(name, class, layout)  struct columns_of_##name {
+#define COLUMN(name, type, privacy) char name;
+#define KEY(columns)
+#define END(name)                                                                                  \
+    }                                                                                              \
+    ;
+#include "store/schema.def"
+#undef TABLE
+#undef COLUMN
+#undef KEY
+#undef END
+#define COL(table, column) (offsetof(struct columns_of_##table, column))
+
 struct cell {
     int64_t number;   /* I64 columns */
     struct text text; /* TEXT and BLOB columns */
@@ -222,7 +238,10 @@ KOP_MUST_CHECK enum code store_put(struct tx *tx, enum table table, const struct
                                    struct err *err);
 KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const struct row *key,
                                       struct err *err);
-/* Rows in key order after `after` (NULL: from the first), at most `limit`. */
+/*
+ * Rows of any table in the order in which they lie, after `after` (NULL: from the first), at most
+ * `limit`. That is the key's order, but for tables that store_table() calls by_arrival.
+ */
 KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struct row *after,
                                     uint32_t limit, struct arena *arena, struct row **rows,
                                     uint32_t *count, struct err *err);
@@ -230,6 +249,40 @@ KOP_MUST_CHECK enum code store_list(struct tx *tx, enum table table, const struc
 /* How many rows a table of the book has. */
 KOP_MUST_CHECK enum code store_count(struct tx *tx, enum table table, uint64_t *count,
                                      struct err *err);
+
+/* ---- rows as rows, of every table: for jobs that carry a book to another store ---- */
+
+struct table_facts {
+    const char *name;
+    bool is_local;   /* about this store itself: not to be carried */
+    bool of_person;  /* never written together with rows of owners */
+    bool of_owner;   /* its first column is owner_id */
+    bool only_grows; /* a journal: no row changes or goes */
+    bool can_shrink; /* rows may go */
+    bool by_arrival; /* this store lists it by op_id alone; others by owner */
+    uint32_t column_count;
+    bool is_number[columns_per_table_max];
+    uint32_t key_count; /* of the order in which this store lists it */
+    uint32_t key[keys_per_table_max];
+};
+void store_table(const struct store *store, enum table table, struct table_facts *facts);
+/* By the order of `facts`: less than 0, 0, more. Reads the key's cells only. */
+int store_compare(const struct table_facts *facts, const struct row *a, const struct row *b);
+/* Are all columns the same? */
+bool store_is_same(const struct table_facts *facts, const struct row *a, const struct row *b);
+
+/*
+ * Write rows of one table as they are, a key at most once: into a journal what is not there yet,
+ * elsewhere as store_put() does. No claim, no version is looked at: the caller is a move.
+ */
+KOP_MUST_CHECK enum code store_copy(struct tx *tx, enum table table, const struct row *row,
+                                    uint32_t count, struct err *err);
+/* Until this transaction (of ACCESS_WRITE) ends nobody else writes the book; all may read. */
+KOP_MUST_CHECK enum code store_freeze(struct tx *tx, struct err *err);
+/* Which book it is, however its place was spelled; lives as long as the store. `moving` only. */
+const char *store_identity(const struct store *store);
+/* While a move into the book is not finished, meta has this row, and only `moving` opens it. */
+#define MOVE_MARK "move"
 
 /* Figures for /metrics. */
 struct store_stats {

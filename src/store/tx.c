@@ -36,7 +36,8 @@ backend_run_one(struct backend *backend, enum table table, enum verb verb, const
 static bool
 verb_writes(enum verb verb)
 {
-    return verb == VERB_INSERT || verb == VERB_PUT || verb == VERB_ADVANCE || verb == VERB_DELETE;
+    return verb == VERB_INSERT || verb == VERB_PUT || verb == VERB_ADVANCE ||
+           verb == VERB_DELETE || verb == VERB_COPY;
 }
 
 /* Something is about to be written: may it? */
@@ -409,8 +410,9 @@ store_list(struct tx *tx, enum table table, const struct row *after, uint32_t li
            struct arena *arena, struct row **rows, uint32_t *count, struct err *err)
 {
     struct cell param[keys_per_table_max + 1] = { 0 };
-    enum verb verb = after == NULL ? VERB_FIRST : VERB_LIST;
-    uint32_t keys = after == NULL ? 0 : tx->backend->schema->key_count[table];
+    bool first = after == NULL && statement_of(tx, table, VERB_FIRST) != NULL;
+    enum verb verb = first ? VERB_FIRST : VERB_LIST;
+    uint32_t keys = first ? 0 : tx->backend->schema->key_count[table];
     uint32_t columns = shape_of(table)->column_count;
     struct query query;
 
@@ -418,6 +420,9 @@ store_list(struct tx *tx, enum table table, const struct row *after, uint32_t li
         return not_allowed(table, verb, err);
     if (after != NULL)
         take_key(tx, table, after, param);
+    else /* after the least key, which nobody has: an empty text, the least number */
+        for (uint32_t i = 0; i < keys; i++)
+            param[i].number = INT64_MIN;
     param[keys] = number(limit);
     enum code rc = tx_run_one(tx, table, verb, param, arena, &query, err);
     if (rc)

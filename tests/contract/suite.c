@@ -120,7 +120,7 @@ void
 program_add(struct program *program, const struct variant *variant)
 {
     static const struct contract *const part[] = { contracts_of_book, contracts_of_batches,
-                                                   contracts_of_lists };
+                                                   contracts_of_lists, contracts_of_rows };
 
     for (size_t i = 0; i < KOP_COUNT(part); i++)
         for (const struct contract *contract = part[i]; contract->name != NULL; contract++)

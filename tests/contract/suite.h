@@ -59,7 +59,8 @@ void program_add(struct program *program, const struct variant *variant);
 int program_run(const struct program *program);
 
 /* Each ends with a NULL. */
-extern const struct contract contracts_of_book[], contracts_of_batches[], contracts_of_lists[];
+extern const struct contract contracts_of_book[], contracts_of_batches[], contracts_of_lists[],
+    contracts_of_rows[];
 
 /* Rows for job->more: lots that overflow the owner's row; calendar and rolling counters. */
 enum { many_lots = lots_in_owner_row_max + 5 };

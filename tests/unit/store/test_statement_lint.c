@@ -155,7 +155,7 @@ static bool
 writes(const struct note *note)
 {
     return note->verb == VERB_INSERT || note->verb == VERB_PUT || note->verb == VERB_ADVANCE ||
-           note->verb == VERB_DELETE;
+           note->verb == VERB_DELETE || note->verb == VERB_COPY;
 }
 
 /* Rows that several owners may touch come last: the directory in key order, then the claim. */
