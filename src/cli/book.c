@@ -79,8 +79,9 @@ file_read(const char *path, struct arena *arena, struct text *content, struct er
     return OK;
 }
 
-static enum code
-master_key(const char *path, bool create, unsigned char key[master_key_bytes], struct err *err)
+enum code
+master_key_read(const char *path, bool create, unsigned char key[master_key_bytes],
+                struct err *err)
 {
     struct host host = host_system();
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -141,7 +142,8 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
     if (url && argument_given(arguments, "db"))
         return err_set(err, CODE_USAGE, "--db and --store name two books");
     snprintf(beside, sizeof(beside), "%s.key", db);
-    enum code rc = master_key(key_file ? key_file : beside, wish->create, service.master_key, err);
+    enum code rc = master_key_read(key_file ? key_file : beside, wish->create, service.master_key,
+                                   err);
     if (rc)
         return rc;
     rc = open_store(url, &store, &book->store, err);

@@ -81,6 +81,10 @@ KOP_MUST_CHECK enum code book_open(const struct arguments *arguments, const stru
                                    struct book *book, struct err *err);
 void book_close(struct book *book);
 
+/* The master key in a file; made, mode 0600, when `create` and it is not there. */
+KOP_MUST_CHECK enum code master_key_read(const char *path, bool create,
+                                         unsigned char key[master_key_bytes], struct err *err);
+
 /* One call as the operator, waited for. The answer lies in `arena`. Returns the HTTP status. */
 int book_call(const struct book *book, enum route_name route, const char *param, struct text body,
               const char *idempotency_key, struct arena *arena, struct text *answer);
@@ -104,6 +108,6 @@ void progress_end(struct progress *progress, uint64_t done);
 /* ---- commands, one file each ---- */
 extern const struct command command_serve, command_demo, command_import, command_export,
     command_programme, command_evaluate, command_replay, command_verify, command_key, command_daily,
-    command_backup;
+    command_backup, command_migrate;
 
 #endif
