@@ -119,5 +119,6 @@ call_card(struct work *work)
     work->version = programme_near(work->programme, work->now);
     work->step.plan = work->version->plan;
     work->step.op_id = work_next_id(work);
+    work->op.repeatable = true;
     work_submit(work, ACCESS_WRITE, card_run);
 }

@@ -24,6 +24,24 @@ session_of(struct backend *backend)
 
 /* ---- the gate ---- */
 
+/* End the connection's process at the database, and wait until it is gone. */
+static void
+cut_off(struct session *session)
+{
+    char sql[96];
+
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 60000)",
+             PQbackendPID(postgres_of(session->real)->conn));
+    assert_true(server_do(session->server, "postgres", sql, NULL));
+    session->cuts++;
+}
+
+static bool
+is_cut(const struct session *session, enum session_cut cut)
+{
+    return session->cut == cut && session->steps == session->cut_at && session->cuts == 0;
+}
+
 static void
 gate(struct session *session)
 {
@@ -38,6 +56,8 @@ gate(struct session *session)
     session->permit = false;
     session->state = SESSION_RUNS;
     pthread_mutex_unlock(&session->lock);
+    if (is_cut(session, SESSION_CUT_BEFORE))
+        cut_off(session);
 }
 
 static enum code
@@ -70,7 +90,12 @@ gated_commit(struct backend *backend, struct err *err)
     struct session *session = session_of(backend);
 
     gate(session);
-    return session->real->type->commit(session->real, err);
+    enum code rc = session->real->type->commit(session->real, err);
+    if (rc != OK || !is_cut(session, SESSION_CUT_AFTER))
+        return rc;
+    cut_off(session);
+    postgres_of(session->real)->lost = true;
+    return err_set(err, CODE_UNKNOWN, "the test has swallowed the answer to COMMIT");
 }
 
 static void
@@ -130,7 +155,8 @@ session_random(void *context, void *bytes, size_t size)
 }
 
 static void
-session_open(struct session *session, uint32_t number, const char *conninfo)
+session_open(struct session *session, const struct server *server, uint32_t number,
+             const char *conninfo)
 {
     struct store_options options = {
         .conninfo = conninfo, .create = true, .inline_runner = true
@@ -144,6 +170,7 @@ session_open(struct session *session, uint32_t number, const char *conninfo)
     struct err err = { .code = OK };
 
     session->number = number;
+    session->server = server;
     session->chance = number + 1;
     if (ground_new(DIALECT_POSTGRESQL, &ground, &err) ||
         postgres_open(&options, &ground->schema, &session->real, &err))
@@ -228,7 +255,7 @@ stage_open(struct stage *stage, struct server *server, const char *conninfo)
 {
     *stage = (struct stage){ .server = server };
     for (uint32_t i = 0; i < sessions; i++)
-        session_open(&stage->session[i], i, conninfo);
+        session_open(&stage->session[i], server, i, conninfo);
     stage->control = PQconnectdb(conninfo);
     assert_int_equal(PQstatus(stage->control), CONNECTION_OK);
 }
@@ -315,7 +342,7 @@ start(struct session *session, void (*deed)(struct session *))
 {
     pthread_mutex_lock(&session->lock);
     session->deed = deed;
-    session->steps = session->transactions = 0;
+    session->steps = session->transactions = session->cuts = 0;
     session->gated = true;
     session->state = SESSION_RUNS;
     pthread_cond_broadcast(&session->moved);
@@ -358,6 +385,21 @@ stage_play(struct stage *stage, void (*const deed[sessions])(struct session *), 
     }
     for (uint32_t i = 0; i < sessions; i++)
         finish(&stage->session[i]);
+}
+
+void
+stage_play_alone(struct stage *stage, void (*deed)(struct session *), enum session_cut cut,
+                 uint32_t cut_at)
+{
+    struct session *session = &stage->session[0];
+
+    session->cut = cut;
+    session->cut_at = cut_at;
+    start(session, deed);
+    while (!is_done(stage, 0))
+        (void)step(stage, 0);
+    finish(session);
+    session->cut = SESSION_WHOLE;
 }
 
 void

@@ -20,6 +20,8 @@
 
 enum session_state { SESSION_IDLE, SESSION_RUNS, SESSION_AT_GATE, SESSION_DONE };
 enum { answer_bytes = 1 << 15 };
+/* Where a session loses its connection: before a step, or when a COMMIT's answer is due. */
+enum session_cut { SESSION_WHOLE, SESSION_CUT_BEFORE, SESSION_CUT_AFTER };
 
 struct session {
     struct backend backend; /* what the store sees; it passes on to `real` */
@@ -36,7 +38,10 @@ struct session {
     enum session_state state;
     bool gated, permit, leave;
     void (*deed)(struct session *session);
-    uint32_t steps, transactions; /* since the deed began */
+    uint32_t steps, transactions, cuts; /* since the deed began */
+    const struct server *server;
+    enum session_cut cut; /* for stage_play_alone() */
+    uint32_t cut_at;      /* the step */
     /* The last answer. */
     int status;
     char answer[answer_bytes];
@@ -62,6 +67,12 @@ int session_ask(struct session *session, enum route_name route, const char *para
  */
 void stage_play(struct stage *stage, void (*const deed[sessions])(struct session *), uint64_t picks,
                 uint32_t count);
+/*
+ * One deed of session 0. At step `cut_at` (from 1) it loses its connection; session->cuts tells
+ * whether there was such a step, and a COMMIT for CUT_AFTER.
+ */
+void stage_play_alone(struct stage *stage, void (*deed)(struct session *), enum session_cut cut,
+                      uint32_t cut_at);
 /* One after the other. */
 void stage_play_serial(struct stage *stage, void (*const deed[sessions])(struct session *),
                        uint32_t first);

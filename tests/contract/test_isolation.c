@@ -12,12 +12,14 @@
  * be answered a failure, or need more than a few tries; `verify` must find nothing. A build for a
  * sanitizer plays every seventh order.
  *
- * Then deadlocks and serialisation failures are forced on purpose: nobody sees them, and where
- * there is no end of them the client is told to come again after a bounded number of tries.
+ * Then each operation alone loses its connection before each of its steps, and each answer to a
+ * COMMIT: it is answered as ever, and the book is as ever. Deadlocks and serialisation failures are
+ * forced on purpose: nobody sees them, and where there is no end of them the client is told to come
+ * again after a bounded number of tries.
  *
  * Not covered: three at once; routes that a server remembers from earlier (the inline runner
- * remembers none: test_servers.c has those); lost connections (there as well); isolation within
- * one message, which is PostgreSQL's own.
+ * remembers none: test_servers.c has those); a connection lost while two meet (tests/kill has that
+ * under load); isolation within one message, which is PostgreSQL's own.
  */
 #include "contract/kit.h"
 #include "contract/stage.h"
@@ -432,6 +434,51 @@ test_one_key(void **state)
     assert_true(totals.again > 0);
 }
 
+/* ---- connections that are lost ---- */
+
+/* Cut at every step, until a play has fewer; how often that was. */
+static uint32_t
+cut_everywhere(const struct operation *operation, enum session_cut cut, const char *whole)
+{
+    static char got[text_bytes];
+    char what[128];
+    uint32_t cuts = 0;
+
+    for (uint32_t at = 1; at == 1 || stage.session[0].steps >= at - 1; at++) {
+        set_scene(operation == &daily);
+        stage_play_alone(&stage, operation->act, cut, at);
+        cuts += stage.session[0].cuts;
+        snprintf(what, sizeof what, "%s, cut %s step %u", operation->name,
+                 cut == SESSION_CUT_BEFORE ? "before" : "after", (unsigned)at);
+        tell(got, what);
+        if (strcmp(got, whole) != 0) {
+            show_difference("what it gives undisturbed", whole, got);
+            fail_msg("%s: it shows", what);
+        }
+    }
+    return cuts;
+}
+
+static void
+test_lost_connections(void **state)
+{
+    static const struct operation *const all[] = { &purchase, &reserve, &commit,  &cancel,
+                                                   &give_back, &opening, &block,  &daily,
+                                                   &tie, &enrol_card };
+    static char whole[text_bytes];
+    (void)state;
+
+    stage.session[1].status = 200;
+    stage.session[1].answer[0] = '\0';
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        set_scene(all[i] == &daily);
+        stage_play_alone(&stage, all[i]->act, SESSION_WHOLE, 0);
+        tell(whole, all[i]->name);
+        assert_true(cut_everywhere(all[i], SESSION_CUT_BEFORE, whole) >= 3);
+        assert_true(cut_everywhere(all[i], SESSION_CUT_AFTER, whole) >= 1);
+    }
+}
+
 /* ---- failures on purpose ---- */
 
 /* Lock both members, each side in an order of its own. */
@@ -600,6 +647,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_key),
         cmocka_unit_test(test_one_balance),
+        cmocka_unit_test(test_lost_connections),
         cmocka_unit_test(test_deadlock),
         cmocka_unit_test(test_failures_are_retried),
         cmocka_unit_test(test_failures_without_end),
