@@ -560,7 +560,7 @@ test_deadlock(void **state)
     for (uint32_t i = 0; i < sessions; i++)
         must(&stage.session[i], stage.session[i].status);
     uint32_t deadlocks = deadlocks_logged() - before;
-    assert_true(deadlocks >= 1); /* the next try may overtake the one that waits, and meet it anew */
+    assert_true(deadlocks >= 1); /* the next try may overtake who waits, and meet it anew */
     assert_int_equal(stage.session[0].transactions + stage.session[1].transactions, 2 + deadlocks);
 }
 
