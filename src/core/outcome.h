@@ -11,6 +11,15 @@
 
 #define OUTCOMES(X)                                                                                \
     X(DONE, 200, "done", "выполнено")                                                              \
+    X(REQUEST_MALFORMED, 400, "the request is not proper HTTP",                                    \
+      "запрос не является корректным HTTP")                                                        \
+    X(REQUEST_SLOW, 408, "the request came too slowly", "запрос передавался слишком медленно")     \
+    X(TARGET_LONG, 414, "the request line is too long", "слишком длинная строка запроса")          \
+    X(EXPECTATION_UNKNOWN, 417, "this expectation is not known", "такое ожидание неизвестно")      \
+    X(HEAD_TOO_LARGE, 431, "the headers are too long", "слишком длинные заголовки")                \
+    X(METHOD_UNKNOWN, 501, "this method or transfer coding is not known",                          \
+      "такой метод или способ передачи неизвестен")                                                \
+    X(VERSION_UNKNOWN, 505, "the version of HTTP must be 1.1", "версия HTTP должна быть 1.1")      \
     X(BODY_NOT_JSON, 400, "the body is not valid JSON",                                            \
       "тело запроса не является корректным JSON")                                                  \
     X(FIELD_UNKNOWN, 400, "this field is not known", "такого поля нет")                            \

@@ -20,7 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { path_segments_max = 8, arena_block_bytes = 32 * 1024, api_idle_arenas_max = 4096 };
+enum {
+    path_segments_max = 8,
+    arena_block_bytes = 32 * 1024,
+    api_idle_arenas_max = 4096,
+    api_busy_bytes = 256, /* the refusal of a request for which there is no memory */
+};
 
 /* One request at work. */
 struct exchange_call {
@@ -271,6 +276,26 @@ is_json(struct text type)
            (type.len == json.len || type.ptr[json.len] == ';' || type.ptr[json.len] == ' ');
 }
 
+/* There is no memory to serve it with. */
+static void
+refuse_busy(struct http_request *request)
+{
+    const struct http_field retry = { TEXT("Retry-After"), TEXT("1") };
+    char bytes[api_busy_bytes];
+    struct buf body;
+
+    buf_init_fixed(&body, bytes, sizeof(bytes));
+    service_render_refusal(OUTCOME_BUSY, false, &body);
+    struct http_answer busy = {
+        .status = 503,
+        .content_type = TEXT("application/problem+json"),
+        .fields = &retry,
+        .field_count = 1,
+        .body = buf_text(&body),
+    };
+    http_respond(request, &busy);
+}
+
 static void
 handle(void *context, struct http_request *request)
 {
@@ -278,8 +303,7 @@ handle(void *context, struct http_request *request)
     struct exchange_call *one = exchange_take(api);
 
     if (!one) {
-        struct http_answer busy = { .status = 503 };
-        http_respond(request, &busy);
+        refuse_busy(request);
         return;
     }
     request->user = one;

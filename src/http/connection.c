@@ -113,8 +113,9 @@ connection_send(struct connection *connection, uint64_t *bytes)
 size_t
 connection_refuse(struct connection *connection, int status, const char *detail)
 {
+    bool russian = connection->exchange && exchange_is_russian(connection->exchange);
     char out[http_refusal_bytes_max];
-    size_t size = http_render_refusal(status, detail, out);
+    size_t size = http_render_refusal(status, detail, russian, out);
     ssize_t sent;
 
     do {

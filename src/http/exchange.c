@@ -218,10 +218,19 @@ exchange_render(struct exchange *exchange, const struct http_answer *answer, boo
     exchange->status = size > 0 ? final.status : failure;
     exchange->close = size > 0 ? final.close : true;
     if (size == 0)
-        size = http_render_refusal(failure, "the answer could not be sent", exchange->out);
+        size = http_render_refusal(failure, "the answer could not be sent",
+                                   exchange_is_russian(exchange), exchange->out);
     assert(size <= exchange->out_cap);
     exchange->out_count = size;
     exchange->out_sent = 0;
+}
+
+bool
+exchange_is_russian(const struct exchange *exchange)
+{
+    return exchange->in &&
+           http_head_is_russian((struct text){ exchange->in + exchange->in_from,
+                                               exchange->in_count - exchange->in_from });
 }
 
 struct text

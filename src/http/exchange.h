@@ -93,4 +93,7 @@ bool exchange_begin_next(struct exchange *exchange);
  */
 void exchange_render(struct exchange *exchange, const struct http_answer *answer, bool stopping);
 
+/* Does what has come of the request ask for Russian? For refusals of the server's own. */
+bool exchange_is_russian(const struct exchange *exchange);
+
 #endif

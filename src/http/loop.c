@@ -211,9 +211,11 @@ linger(struct loop *loop, struct connection *connection)
     if (!connection->half_closed) {
         connection_shut(connection);
         deadline_set(&loop->linger, &connection->deadline, loop->now_ms);
-        if (connection_drain(connection) == CONNECTION_WAIT)
-            return;
     }
+    /* A client that has sent all may have left more than was read: that is there already. */
+    bool more = connection_drain(connection) == CONNECTION_WAIT;
+    if (more && !connection->half_closed)
+        return;
     close_connection(loop, connection);
 }
 

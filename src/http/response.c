@@ -11,6 +11,7 @@
 #include "http/response.h"
 
 #include "base/mem.h"
+#include "core/outcome.h"
 
 /* Status line, Content-Type's name, Content-Length, Connection, the empty line: less than this. */
 enum { fixed_bytes_max = 192 };
@@ -173,18 +174,78 @@ http_render(const struct http_answer *answer, bool head_only, char *out)
     return (size_t)(to - out);
 }
 
-size_t
-http_render_refusal(int status, const char *detail, char *out)
+/* What the server itself refuses, by status; the words are the list's. */
+static enum outcome
+refusal_outcome(int status)
 {
-    char body[256], *to = body;
-    struct text problem = text_of(detail);
+    static const enum outcome refusals[] = {
+        OUTCOME_REQUEST_MALFORMED,   OUTCOME_REQUEST_SLOW,   OUTCOME_BODY_TOO_LARGE,
+        OUTCOME_TARGET_LONG,         OUTCOME_HEAD_TOO_LARGE, OUTCOME_METHOD_UNKNOWN,
+        OUTCOME_EXPECTATION_UNKNOWN, OUTCOME_BUSY,           OUTCOME_VERSION_UNKNOWN,
+        OUTCOME_INTERNAL,
+    };
+
+    for (size_t i = 0; i < KOP_COUNT(refusals); i++)
+        if (outcome_http_status(refusals[i]) == status)
+            return refusals[i];
+    assert(!"a refusal without an outcome");
+    return OUTCOME_INTERNAL;
+}
+
+/* Are the letters of `text` those of `lower`, whatever their case? `lower` holds no capitals. */
+static bool
+begins_folded(struct text text, struct text lower)
+{
+    if (text.len < lower.len)
+        return false;
+    for (uint32_t i = 0; i < lower.len; i++) {
+        char c = text.ptr[i];
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c + ('a' - 'A'));
+        if (c != lower.ptr[i])
+            return false;
+    }
+    return true;
+}
+
+bool
+http_head_is_russian(struct text head)
+{
+    const struct text wanted = TEXT("\naccept-language:"), end = TEXT("\n\r\n");
+
+    for (uint32_t i = 0; i < head.len; i++) {
+        struct text rest = { head.ptr + i, head.len - i };
+        if (head.ptr[i] != '\n')
+            continue;
+        if (begins_folded(rest, end))
+            return false;
+        if (!begins_folded(rest, wanted))
+            continue;
+        rest = (struct text){ rest.ptr + wanted.len, rest.len - wanted.len };
+        while (rest.len > 0 && (*rest.ptr == ' ' || *rest.ptr == '\t'))
+            rest = (struct text){ rest.ptr + 1, rest.len - 1 };
+        return begins_folded(rest, TEXT("ru"));
+    }
+    return false;
+}
+
+size_t
+http_render_refusal(int status, const char *detail, bool russian, char *out)
+{
+    enum outcome outcome = refusal_outcome(status);
+    struct text name = text_of(outcome_name(outcome)), problem = text_of(detail);
+    char body[512], *to = body;
 
     assert(problem.len <= 96);
-    to = put(to, TEXT("{\"status\":"));
+    to = put(to, TEXT("{\"type\":\"https://kopilka.dev/problems/"));
+    to = put(to, name);
+    to = put(to, TEXT("\",\"outcome\":\""));
+    to = put(to, name);
+    to = put(to, TEXT("\",\"title\":\""));
+    to = put(to, text_of(outcome_sentence(outcome, russian)));
+    to = put(to, TEXT("\",\"status\":"));
     to = put_number(to, (uint32_t)status);
-    to = put(to, TEXT(",\"title\":\""));
-    to = put(to, text_of(http_reason(status)));
-    to = put(to, TEXT("\",\"detail\":\""));
+    to = put(to, TEXT(",\"detail\":\""));
     to = put(to, problem);
     to = put(to, TEXT("\"}"));
     assert((size_t)(to - body) <= sizeof body);

@@ -43,10 +43,17 @@ KOP_MUST_CHECK size_t http_render(const struct http_answer *answer, bool head_on
 
 /*
  * The server's own refusal of a request that reaches no handler: an application/problem+json body
- * with status, title and `detail` (a static text without quotes), closing the connection, with
- * Retry-After for 503. Its size; `out` has room for http_refusal_bytes_max.
+ * like the service's (type, outcome, title, status) with `detail` (a static English text without
+ * quotes), closing the connection, with Retry-After for 503. `status` is one of 400 408 413 414 417
+ * 431 500 501 503 505. Its size; `out` has room for http_refusal_bytes_max.
  */
-enum { http_refusal_bytes_max = 512 };
-KOP_MUST_CHECK size_t http_render_refusal(int status, const char *detail, char *out);
+enum { http_refusal_bytes_max = 768 };
+KOP_MUST_CHECK size_t http_render_refusal(int status, const char *detail, bool russian, char *out);
+
+/*
+ * Does what has come of a head ask for Russian (a line "Accept-Language: ru...")? For requests
+ * whose head is not understood, so it looks at bytes alone, up to the empty line.
+ */
+bool http_head_is_russian(struct text head);
 
 #endif

@@ -108,18 +108,64 @@ static void
 test_refusals(void **state)
 {
     char out[http_refusal_bytes_max + 1];
-    size_t size = http_render_refusal(503, "too many connections", out);
+    size_t size = http_render_refusal(503, "too many connections", false, out);
 
     (void)state;
     out[size] = '\0';
     assert_string_equal(out, "HTTP/1.1 503 Service Unavailable\r\n"
-                             "Content-Type: application/problem+json\r\nContent-Length: 76\r\n"
+                             "Content-Type: application/problem+json\r\nContent-Length: 146\r\n"
                              "Connection: close\r\nRetry-After: 1\r\n\r\n"
-                             "{\"status\":503,\"title\":\"Service Unavailable\","
-                             "\"detail\":\"too many connections\"}");
-    size = http_render_refusal(400, "why", out);
+                             "{\"type\":\"https://kopilka.dev/problems/BUSY\","
+                             "\"outcome\":\"BUSY\",\"title\":\"the server is busy, try again\","
+                             "\"status\":503,\"detail\":\"too many connections\"}");
+    size = http_render_refusal(400, "why", true, out);
     out[size] = '\0';
     assert_null(strstr(out, "Retry-After"));
+    assert_non_null(strstr(out, "\"outcome\":\"REQUEST_MALFORMED\""));
+    assert_non_null(strstr(out, "\"title\":\"запрос не является корректным HTTP\""));
+}
+
+/* Every status that the server itself refuses with has an outcome, and fits in both languages. */
+static void
+test_every_refusal_has_an_outcome(void **state)
+{
+    static const int statuses[] = { 400, 408, 413, 414, 417, 431, 500, 501, 503, 505 };
+    char out[http_refusal_bytes_max + 1], longest[97];
+
+    (void)state;
+    memset(longest, 'x', 96);
+    longest[96] = '\0';
+    for (size_t i = 0; i < KOP_COUNT(statuses); i++) {
+        for (int russian = 0; russian < 2; russian++) {
+            size_t size = http_render_refusal(statuses[i], longest, russian, out);
+            assert_in_range(size, 1, http_refusal_bytes_max);
+            out[size] = '\0';
+            assert_non_null(strstr(out, "\"outcome\":\""));
+            assert_int_equal(strstr(out, "/INTERNAL\"") != NULL, statuses[i] == 500);
+        }
+    }
+}
+
+static void
+test_the_language_of_a_broken_head(void **state)
+{
+    static const struct {
+        const char *head;
+        bool russian;
+    } cases[] = {
+        { "", false },
+        { "GET / HTTP/9\r\nAccept-Language: ru-RU,ru;q=0.9\r\n\r\n", true },
+        { "GET / HTTP/9\r\nHost: x\r\naccept-LANGUAGE:\tRU\r\n", true },
+        { "GET / HTTP/9\r\nAccept-Language: en, ru\r\n\r\n", false },
+        { "GET / HTTP/9\r\nAccept-Language:", false },
+        { "GET / HTTP/9\r\nAccept-Languag", false },
+        { "GET / HTTP/9\r\nX-Accept-Language: ru\r\n\r\n", false },
+        { "POST / HTTP/1.1\r\nHost: x\r\n\r\n\r\nAccept-Language: ru\r\n", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KOP_COUNT(cases); i++)
+        assert_int_equal(http_head_is_russian(text_of(cases[i].head)), cases[i].russian);
 }
 
 int
@@ -131,6 +177,8 @@ main(void)
         cmocka_unit_test(test_fields_that_would_break_out),
         cmocka_unit_test(test_every_status_has_its_own_reason),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_every_refusal_has_an_outcome),
+        cmocka_unit_test(test_the_language_of_a_broken_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
