@@ -53,25 +53,35 @@ publish_programme(struct book *book, const char *path, const char *from, struct 
     return status == 200 ? 0 : 1;
 }
 
+/* The zone's bytes; empty when there is no such zone, which the compiler tells with the rest. */
+static struct text
+zone_bytes(struct text name, struct arena *arena)
+{
+    struct text tzif = { 0 };
+    struct err err;
+    char path[256];
+
+    if (name.len == 0 || text_equal(name, TEXT("UTC")))
+        return tzif;
+    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", (int)name.len, name.ptr);
+    if (file_read(path, arena, &tzif, &err))
+        tzif = (struct text){ 0 };
+    return tzif;
+}
+
 static int
 check_programme(const char *path, struct arena *arena)
 {
-    struct text document, id, zone_name, tzif = { 0 };
+    struct text document, id, zone_name;
     struct problems problems = { 0 };
     struct plan *plan;
     struct err err;
-    char zone_path[256];
 
     if (file_read(path, arena, &document, &err) ||
         plan_peek(arena, document, &id, &zone_name, &err))
         return complain(&err);
-    if (zone_name.len && !text_equal(zone_name, TEXT("UTC"))) {
-        snprintf(zone_path, sizeof(zone_path), "/usr/share/zoneinfo/%.*s", (int)zone_name.len,
-                 zone_name.ptr);
-        if (file_read(zone_path, arena, &tzif, &err))
-            return complain(&err);
-    }
-    enum code rc = plan_compile(arena, document, tzif, 1, &plan, &problems, &err);
+    enum code rc = plan_compile(arena, document, zone_bytes(zone_name, arena), 1, &plan, &problems,
+                                &err);
     for (uint32_t i = 0; i < problems.count; i++)
         printf("%s%.*s: %.*s\n", path, (int)problems.item[i].pointer.len,
                problems.item[i].pointer.ptr, (int)problems.item[i].sentence.len,
@@ -143,7 +153,7 @@ evaluate(struct arena *arena, struct text document, struct text body, bool russi
 {
     struct evaluate_body parts = { 0 };
     struct refusal refusal = { 0 };
-    struct text tzif = { 0 }, id, zone_name, sentence;
+    struct text id, zone_name, sentence;
     struct problems problems = { 0 };
     struct member_view view = { 0 };
     struct decision decision = { 0 };
@@ -153,14 +163,10 @@ evaluate(struct arena *arena, struct text document, struct text body, bool russi
     struct buf out;
     struct err err;
     uint32_t bad_line = 0;
-    char path[256];
 
     if (plan_peek(arena, document, &id, &zone_name, &err))
         return complain(&err);
-    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%.*s", (int)zone_name.len, zone_name.ptr);
-    if (zone_name.len && !text_equal(zone_name, TEXT("UTC")) && file_read(path, arena, &tzif, &err))
-        return complain(&err);
-    if (plan_compile(arena, document, tzif, 1, &plan, &problems, &err)) {
+    if (plan_compile(arena, document, zone_bytes(zone_name, arena), 1, &plan, &problems, &err)) {
         fprintf(stderr,
                 "kopilka: the programme has %u mistakes; `kopilka programme check` names them\n",
                 problems.count);
