@@ -238,7 +238,7 @@ tell_failed(const struct teller *teller)
         tell_dates(teller);
         return;
     }
-    say(teller, " did not apply: needed ", " не применено: нужно ");
+    say(teller, " did not apply: needed ", " не применено: требуется ");
     explain_condition(teller->plan, item->condition, teller->russian, teller->buf);
     if (item->mode == ACTUAL_MISSING) {
         say(teller, ", but the value is not known", ", но значение неизвестно");

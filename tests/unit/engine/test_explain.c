@@ -179,11 +179,13 @@ static void awn_is_told(void **state)
           "оплата баллами: 2000.00 (бонус) распределено по строкам: 2 (largest-remainder)" },
         { "'Level 2: 4 % of the part paid in money' did not apply: needed member.level.level = 2, "
           "found 1",
-          "«Уровень 2: 4 % от части, оплаченной деньгами» не применено: нужно уровень «level» = 2, "
+          "«Уровень 2: 4 % от части, оплаченной деньгами» не применено: требуется "
+          "уровень «level» = 2, "
           "на деле 1" },
         { "'Level 3: 5 % of the part paid in money' did not apply: needed member.level.level = 3, "
           "found 1",
-          "«Уровень 3: 5 % от части, оплаченной деньгами» не применено: нужно уровень «level» = 3, "
+          "«Уровень 3: 5 % от части, оплаченной деньгами» не применено: требуется "
+          "уровень «level» = 3, "
           "на деле 1" },
         { "'Level 1: 3 % of the part paid in money': 240.00 (bonus) spread over 2 lines "
           "(largest-remainder)",
@@ -231,7 +233,7 @@ static void a_promo_code_is_told(void **state)
     for (uint32_t i = 0; i < decision.trace_count; i++)
         if (decision.trace[i].rule == plan_rule_by_code(plan, TEXT("level-3")))
             explain_item(plan, &decision.trace[i], true, &buf);
-    assert_words(&buf, "«Уровень 3: 5 % от части, оплаченной деньгами» не применено: нужно "
+    assert_words(&buf, "«Уровень 3: 5 % от части, оплаченной деньгами» не применено: требуется "
                        "есть промокод = нет, на деле да");
     arena_release(&arena);
 }
@@ -445,9 +447,9 @@ static void json_of_failures(void **state)
 {
     static const char *const wanted[] = {
         "{'kind':'failed','rule':'pay','line':1,'needed':'line.discounted = false','found':'true',"
-        "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, на деле да'}",
+        "'text':'строка 1: «pay» не применено: требуется уже со скидкой = нет, на деле да'}",
         "{'kind':'failed','rule':'pay','line':1,'needed':'line.discounted = false',"
-        "'text':'строка 1: «pay» не применено: нужно уже со скидкой = нет, "
+        "'text':'строка 1: «pay» не применено: требуется уже со скидкой = нет, "
         "но значение неизвестно'}",
     };
     struct arena arena;
