@@ -144,12 +144,14 @@ const struct command command_programme = {
 static const struct option evaluate_options[] = {
     { "programme", "FILE", "the programme's document" },
     { "event", "FILE", "body of POST /v1/evaluate less the programme: event, member, mode" },
+    { "full", NULL, "tell of every rule, not only of those that the event can reach" },
     { "russian", NULL, "sentences in Russian" },
     { 0 },
 };
 
 static int
-evaluate(struct arena *arena, struct text document, struct text body, bool russian)
+evaluate(struct arena *arena, struct text document, struct text body, enum trace_wish trace,
+         bool russian)
 {
     struct evaluate_body parts = { 0 };
     struct refusal refusal = { 0 };
@@ -180,7 +182,7 @@ evaluate(struct arena *arena, struct text document, struct text body, bool russi
     if (refusal.outcome == OUTCOME_DONE) {
         enum code rc = engine_evaluate(plan, &event, &view,
                                        parts.is_fact ? EVALUATE_FACT : EVALUATE_QUOTE,
-                                       TRACE_DEFAULT, arena, &decision, &err);
+                                       trace, arena, &decision, &err);
         if (rc && rc != CODE_RANGE)
             return complain(&err);
         refusal.outcome = rc ? OUTCOME_AMOUNT_OVERFLOW : decision.outcome;
@@ -215,7 +217,9 @@ run_evaluate(const struct arguments *arguments)
     arena_init_heap(&arena);
     if (file_read(programme, &arena, &document, &err) || file_read(event, &arena, &body, &err))
         return complain(&err);
-    int status = evaluate(&arena, document, body, argument_given(arguments, "russian"));
+    int status = evaluate(&arena, document, body,
+                          argument_given(arguments, "full") ? TRACE_FULL : TRACE_DEFAULT,
+                          argument_given(arguments, "russian"));
     arena_release(&arena);
     return status;
 }

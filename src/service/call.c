@@ -378,6 +378,30 @@ work_take_repeat(struct work *work)
     work->step.record = record;
 }
 
+bool
+work_trace_wish(struct work *work, enum trace_wish *wish)
+{
+    struct text query = work->call->query;
+
+    *wish = TRACE_DEFAULT;
+    if (query.len == 0)
+        return true;
+    *wish = TRACE_FULL;
+    if (!text_starts(query, TEXT("explain=")))
+        return work_refuse(work, OUTCOME_FIELD_UNKNOWN, TEXT("?"));
+    return text_equal(query, TEXT("explain=full")) ||
+           work_refuse(work, OUTCOME_FIELD_RANGE, TEXT("?explain"));
+}
+
+void
+work_limit(struct work *work, enum outcome outcome, amount limit, uint8_t scale)
+{
+    work->limit = limit;
+    work->limit_scale = scale;
+    work->has_limit = limit != 0 || outcome == OUTCOME_NOT_ENOUGH ||
+                      outcome == OUTCOME_REDEEM_OVER_LIMIT || outcome == OUTCOME_MONEY_TOO_LITTLE;
+}
+
 /* ---- through the store ---- */
 
 static void
@@ -392,9 +416,7 @@ work_op_done(struct op *op)
     else if (op->repeat)
         work_take_repeat(work);
     else if (work->step.outcome != OUTCOME_DONE) {
-        work->limit = work->step.limit;
-        work->limit_scale = work->step.limit_scale;
-        work->has_limit = work->limit != 0;
+        work_limit(work, work->step.outcome, work->step.limit, work->step.limit_scale);
         work_refuse(work, work->step.outcome, work->step.culprit);
     }
     work_done(work);

@@ -68,6 +68,13 @@ bool work_version(struct work *work, unix_ms at);
 /* The plan by whose scales and attributes to read a body of the programme: of when it happened. */
 const struct plan *work_reader(struct work *work);
 
+/* "?explain=full": every rule is looked at and told of; without it those that a large programme's
+ * index reaches. Anything else in the query is refused. */
+bool work_trace_wish(struct work *work, enum trace_wish *wish);
+
+/* The figure that belongs to a refusal; 0 is told where it says something: there are no points. */
+void work_limit(struct work *work, enum outcome outcome, amount limit, uint8_t scale);
+
 /* The key's tenant, outlet and till against what the request says. */
 bool work_may(struct work *work, struct text outlet, struct text till);
 

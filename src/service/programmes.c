@@ -325,6 +325,7 @@ struct evaluate_work {
     struct event event;
     struct member_view view;
     struct decision decision;
+    enum trace_wish trace;
 };
 
 static enum code
@@ -359,7 +360,7 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
     }
     enum code rc = engine_evaluate(plan, &evaluate->event, &evaluate->view,
                                    evaluate->body.is_fact ? EVALUATE_FACT : EVALUATE_QUOTE,
-                                   TRACE_DEFAULT, arena, &evaluate->decision, &err);
+                                   evaluate->trace, arena, &evaluate->decision, &err);
     if (rc == CODE_RANGE) {
         work_refuse(work, OUTCOME_AMOUNT_OVERFLOW, TEXT("/event"));
     } else if (rc) {
@@ -367,9 +368,8 @@ evaluate_now(struct work *work, struct evaluate_work *evaluate)
     } else if (evaluate->decision.outcome != OUTCOME_DONE) {
         const struct currency_terms *of = terms_currency(plan_terms(plan),
                                                          evaluate->decision.limit_currency);
-        work->limit = evaluate->decision.limit;
-        work->limit_scale = of ? of->scale : plan_terms(plan)->money_scale;
-        work->has_limit = work->limit != 0;
+        work_limit(work, evaluate->decision.outcome, evaluate->decision.limit,
+                   of ? of->scale : plan_terms(plan)->money_scale);
         work_refuse(work, evaluate->decision.outcome, evaluate->decision.culprit);
     }
 }
@@ -382,7 +382,7 @@ call_evaluate(struct work *work)
 
     work->input = evaluate;
     work->render = render_evaluated;
-    if (evaluate &&
+    if (evaluate && work_trace_wish(work, &evaluate->trace) &&
         evaluate_body_read(call->body, call->arena, &evaluate->body, &work->refusal)) {
         if (!evaluate->body.document.len)
             work_refuse(work, OUTCOME_FIELD_MISSING, TEXT("/programme"));

@@ -15,6 +15,7 @@ struct purchase_work {
     struct purchase_body body;
     struct purchase_input input;
     uint64_t anonymous;
+    enum trace_wish trace; /* of a quote */
 };
 
 /* ---- purchase ---- */
@@ -161,7 +162,8 @@ call_purchase(struct work *work)
     body = &purchase->body;
     work->input = purchase;
     work->render = render_step;
-    if (!read_purchase(work, purchase) || !work_may(work, body->event.outlet, body->event.till) ||
+    if ((is_quote && !work_trace_wish(work, &purchase->trace)) || !read_purchase(work, purchase) ||
+        !work_may(work, body->event.outlet, body->event.till) ||
         !hash_purchase(work, body) || !work_route(work, &body->whom)) {
         work_done(work);
         return;
@@ -188,7 +190,7 @@ call_purchase(struct work *work)
                                               : PURCHASE_COMMIT,
         .event = body->event,
         .reserve = body->reserve,
-        .trace = is_quote ? TRACE_DEFAULT : TRACE_NOTHING,
+        .trace = is_quote ? purchase->trace : TRACE_NOTHING,
     };
     work_submit(work, is_quote ? ACCESS_READ : ACCESS_WRITE, purchase_run);
 }
@@ -405,9 +407,12 @@ render_explanation(struct work *work, struct buf *out, struct err *err)
     const struct record *record = work->step.record;
     struct decision again;
     struct json_writer writer;
+    enum trace_wish wish;
 
+    if (!work_trace_wish(work, &wish))
+        return OK;
     enum code rc = engine_evaluate(work->step.plan, &record->event, &record->view, EVALUATE_FACT,
-                                   TRACE_DEFAULT, work->call->arena, &again, err);
+                                   wish, work->call->arena, &again, err);
     if (rc)
         return rc;
     json_write_init(&writer, out);
