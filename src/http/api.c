@@ -11,6 +11,7 @@
  */
 #include "http/api.h"
 
+#include "base/json_write.h"
 #include "core/limits.h"
 #include "http/target.h"
 
@@ -180,12 +181,39 @@ find_route(struct exchange_call *one)
 
 /* ---- in and out ---- */
 
+/* A failure of the world is said once, with its text: in the log, or where there is none on stderr.
+ */
+static void
+log_failure(struct exchange_call *one, const char *route)
+{
+    int log = one->api->log >= 0 ? one->api->log : STDERR_FILENO;
+    struct json_writer writer;
+    struct buf line;
+
+    buf_init(&line, &one->arena, 256);
+    json_write_init(&writer, &line);
+    json_begin_object(&writer);
+    json_key(&writer, "at");
+    json_i64(&writer, one->api->clock.now(one->api->clock.context));
+    json_key(&writer, "route");
+    json_string(&writer, route);
+    json_key(&writer, "failure");
+    json_text(&writer, one->call.failure);
+    json_end_object(&writer);
+    buf_add_text(&line, TEXT("\n"));
+    struct text text = buf_text(&line);
+    if (text.len && write(log, text.ptr, text.len) < 0)
+        one->api->log = -1;
+}
+
 static void
 log_request(struct exchange_call *one)
 {
     const struct call *call = &one->call;
     char line[256];
 
+    if (call->failure.len)
+        log_failure(one, route_info(call->route)->name);
     if (one->api->log < 0)
         return;
     const char *route = one->early == OUTCOME_DONE ? route_info(call->route)->name : "NONE";
@@ -197,6 +225,42 @@ log_request(struct exchange_call *one)
         (long long)(now - one->began));
     if (size > 0 && write(one->api->log, line, (size_t)size) < 0)
         one->api->log = -1; /* a log that cannot be written must not stop the tills */
+}
+
+/* What the service does not see: connections, and requests that reached no route. */
+static void
+add_http_metrics(struct exchange_call *one)
+{
+    struct call *call = &one->call;
+    struct http_counters http;
+    struct buf out;
+
+    http_server_counters(one->api->server, &http);
+    const struct {
+        const char *name, *type;
+        uint64_t value;
+    } rows[] = {
+        { "connections_total", "counter", http.connections },
+        { "connections_refused_total", "counter", http.connections_refused },
+        { "connections_open", "gauge", http.connections_open },
+        { "requests_total", "counter", http.requests },
+        { "requests_open", "gauge", http.requests_open },
+        { "malformed_total", "counter", http.refused },
+        { "timed_out_total", "counter", http.timed_out },
+        { "received_bytes_total", "counter", http.bytes_in },
+        { "sent_bytes_total", "counter", http.bytes_out },
+    };
+    buf_init(&out, &one->arena, call->answer.len + 2048);
+    buf_add_text(&out, call->answer);
+    for (size_t i = 0; i < KOP_COUNT(rows); i++)
+        buf_addf(&out, "# TYPE kopilka_http_%s %s\nkopilka_http_%s %llu\n", rows[i].name,
+                 rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
+    buf_addf(&out, "# TYPE kopilka_http_responses_total counter\n");
+    for (int i = 2; i < 6; i++)
+        buf_addf(&out, "kopilka_http_responses_total{class=\"%dxx\"} %llu\n", i,
+                 (unsigned long long)http.responses[i]);
+    if (!out.failed)
+        call->answer = buf_text(&out);
 }
 
 static void
@@ -246,6 +310,8 @@ resumed(void *context, struct http_request *request)
 
     (void)context;
     call_finish(&one->call);
+    if (one->call.route == CALL_METRICS)
+        add_http_metrics(one);
     answer(one);
 }
 

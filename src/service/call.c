@@ -619,8 +619,10 @@ finish_problem(struct work *work, struct buf *out)
         problem.quote_hash = work->quote_hash;
     }
 
-    if (problem.outcome == OUTCOME_INTERNAL)
-        problem.detail = (struct text){ 0 }; /* for the log, not for strangers */
+    if (problem.outcome == OUTCOME_INTERNAL) {
+        call->failure = problem.detail; /* for the log, not for strangers */
+        problem.detail = (struct text){ 0 };
+    }
     out->len = 0;
     render_problem(&problem, call->russian, out);
     call->status = outcome_http_status(problem.outcome);

@@ -77,6 +77,7 @@ struct call {
     int status;
     struct text answer, content_type;
     enum outcome outcome;
+    struct text failure; /* of INTERNAL: what happened, for the log and never for the answer */
     /* The service's own. */
     struct work *work;
 };
