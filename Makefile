@@ -334,6 +334,10 @@ torture:
 # One table: name value unit ratio. The first run makes a book of two million members and keeps it.
 bench: $(bench_programs) $(program)
 	@bench/table $(BUILD)
+# Its part over PostgreSQL alone, beside pgbench.
+bench-postgres: $(BUILD)/bench/load $(program)
+	@bench/table $(BUILD) postgres
+.PHONY: bench-postgres
 
 demo: all
 	@$(BUILD)/kopilka demo
