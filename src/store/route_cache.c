@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { place_shift = 16 }; /* of the 48 bits that key_hash() fills */
+
 struct slot {
     unsigned char key[directory_key_bytes];
     uint64_t owner_id, member_id;
@@ -58,10 +60,14 @@ may_keep(const struct route *route)
     return route->kind == ROUTE_DIRECTORY && route->key.len == directory_key_bytes;
 }
 
+/*
+ * Not of the low bits: by those the lane was chosen, and all keys of one lane would share a part of
+ * its places.
+ */
 static uint32_t
 place_of(const struct route_cache *cache, struct text key)
 {
-    return (uint32_t)key_hash(key) & cache->mask;
+    return (uint32_t)(key_hash(key) >> place_shift) & cache->mask;
 }
 
 bool

@@ -20,7 +20,7 @@ bool route_cache_get(const struct route_cache *cache, struct route *route);
 /* Keep a route that was found, drop one that was not. A new key may push another one out. */
 void route_cache_put(struct route_cache *cache, const struct route *route);
 
-/* Spreads any key over 64 bits; also chooses lanes. */
+/* Spreads any key over 48 bits; by the lowest of them a lane is chosen. */
 uint64_t key_hash(struct text key);
 
 #endif
