@@ -115,7 +115,9 @@ service_verify(struct service *service, progress_fn progress, void *context,
     *result = (struct verify_result){ 0 };
     SHA256_Init(&pass.state);
     arena_init(&verifying.arena, heap_source(), 1 << 20, (size_t)1 << 32);
-    arena_init(&verifying.page, heap_source(), 1 << 16, (size_t)1 << 28);
+    arena_init(&verifying.record, heap_source(), 1 << 16, (size_t)1 << 28);
+    arena_init(&verifying.page, heap_source(), 1 << 18, (size_t)1 << 30);
+    arena_init(&verifying.claims, heap_source(), 1 << 14, (size_t)1 << 24);
     arena_init(&verifying.movements, heap_source(), 1 << 18, (size_t)1 << 30);
     arena_init(&arena, heap_source(), 1 << 18, (size_t)1 << 30);
     enum code rc = verify_owners(&pass, &arena, progress, context, err);
@@ -125,7 +127,9 @@ service_verify(struct service *service, progress_fn progress, void *context,
     SHA256_Final(result->state_hash, &pass.state);
     arena_release(&arena);
     arena_release(&verifying.arena);
+    arena_release(&verifying.record);
     arena_release(&verifying.page);
     arena_release(&verifying.movements);
+    arena_release(&verifying.claims);
     return rc;
 }

@@ -13,8 +13,10 @@ struct verifying {
     struct service *service;
     struct verify_result *result;
     struct arena arena;         /* of one owner, or of one slice of a table */
-    struct arena page;          /* of one record */
+    struct arena record;        /* of one record, or of one row */
+    struct arena page;          /* of records read at once */
     struct arena movements;     /* of one page of them */
+    struct arena claims;        /* that wait to be looked up */
     uint64_t rows[table_count]; /* that owners have, as their records and movements tell */
 };
 
@@ -29,18 +31,11 @@ void verify_fault(struct verifying *verifying, uint64_t owner_id, uint32_t movem
 KOP_MUST_CHECK enum code verify_owner(struct verifying *verifying, struct tx *tx,
                                       const struct owner *owner, struct err *err);
 
-/* Does the history of this owner hold operation `op_id`? */
-KOP_MUST_CHECK enum code verify_has_record(struct verifying *verifying, struct tx *tx,
-                                           uint64_t owner_id, uint64_t op_id, bool *has,
-                                           struct err *err);
-/* Was `key`, as it is, the last that happened to it in its owner's history? */
-KOP_MUST_CHECK enum code verify_has_key(struct verifying *verifying, struct tx *tx,
-                                        const struct directory_row *key, bool *has,
-                                        struct err *err);
-/* Does the record that `claim` leads to name it? */
-KOP_MUST_CHECK enum code verify_has_claim(struct verifying *verifying, struct tx *tx,
-                                          struct text claim, uint64_t owner_id, uint64_t op_id,
-                                          bool *has, struct err *err);
+/* Decode the record under `row`'s key. CORRUPT: it is not what the key says. */
+KOP_MUST_CHECK enum code verify_decode(const struct verifying *verifying,
+                                       const struct owner *owner, const struct receipt_row *row,
+                                       struct arena *arena, struct record *record,
+                                       struct err *err);
 
 /* After all owners: are there rows that no owner has? Their owners are at fault. */
 KOP_MUST_CHECK enum code verify_rows(struct verifying *verifying, struct err *err);

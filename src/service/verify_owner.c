@@ -2,13 +2,15 @@
  * verify_owner.c - is one owner's book right? All that it must be follows from its records and
  *                  movements.
  *
- * Owns:      walking the records back from the row, replaying them and the movements forward, the
- *            chain over both; its members, its keys, what was returned of its purchases, its
- *            claims.
+ * Owns:      replaying its records and movements in order, the chain over both; its members, its
+ *            keys, what was returned of its purchases, its claims.
  * Must not:  use the code that books: what a row must be comes from ledger/audit*.c.
  * Invariant: the first fault is named by owner and, where one shows it, by movement.
- * Cost:      two point reads for each record, and one for each key and claim; 16 bytes of memory
- *            for each operation that the owner ever had.
+ * Order:     movements stand in the order of their operations, and tell which record comes next. An
+ *            operation without movements is met on the way back from the next that has some, or
+ *            from the row: each record names the one before it.
+ * Cost:      one point read for each record, key and claim, many of them at once. Memory for the
+ *            longest row of operations without movements: 8 bytes each.
  * Tests:     tests/unit/service/test_verify.c, tests/stories/tampering, tests/sim/
  */
 #include "ledger/audit.h"
@@ -17,12 +19,12 @@
 
 #include <string.h>
 
-enum { movements_per_page = 1000 };
+enum { movements_per_page = 1000, records_per_page = gets_per_run };
 
-/* An operation of an owner, by its record. */
-struct step_back {
+/* A claim that a record tells of, to be looked up with others. */
+struct claimed {
+    struct text key;
     uint64_t op_id;
-    uint32_t last_movement; /* before it */
 };
 
 /* One owner on its way through. */
@@ -31,7 +33,9 @@ struct walk {
     struct tx *tx;
     const struct owner *owner;
     uint32_t op_count, op_cap;
-    struct step_back *op; /* in order */
+    uint64_t *op; /* operations on the way back to the one replayed last */
+    uint32_t doubt; /* movement of an operation that ended in another way than its record tells */
+    const char *why_doubt;
     struct audit *audit;
     struct history history;
     unsigned char head[sha256_bytes];
@@ -39,7 +43,14 @@ struct walk {
     struct movement *movement;
     uint32_t movement_count, movement_at, last_read;
     bool movements_end;
+    /* Records read at once. */
+    uint32_t record_count;
+    struct row record[records_per_page];
+    bool is_there[records_per_page];
+    uint64_t record_op[records_per_page];
     /* What records say was written beside them. */
+    uint32_t claim_count;
+    struct claimed claim[gets_per_run];
     uint32_t key_count, key_cap;
     struct directory_row *key; /* the newest row of each */
     struct map key_by_bytes;
@@ -82,61 +93,7 @@ make_room(struct arena *arena, void **item, uint32_t size, uint32_t count, uint3
     return true;
 }
 
-/* ---- back through the records ---- */
-
-static enum code
-read_row(struct walk *walk, uint64_t op_id, struct receipt_row *row, bool *found, struct err *err)
-{
-    arena_reset(&walk->verifying->page);
-    return store_get_receipt(walk->tx, walk->owner->owner_id, op_id, &walk->verifying->page, row,
-                             found, err);
-}
-
-static void
-reverse(struct step_back *op, uint32_t count)
-{
-    for (uint32_t i = 0; i < count / 2; i++) {
-        struct step_back swapped = op[i];
-        op[i] = op[count - 1 - i];
-        op[count - 1 - i] = swapped;
-    }
-}
-
-static enum code
-walk_back(struct walk *walk, struct err *err)
-{
-    struct arena *arena = &walk->verifying->arena;
-    uint64_t op_id = walk->owner->last_op, sequence = walk->owner->version;
-
-    for (; op_id != 0; sequence--) {
-        struct receipt_row row;
-        struct record_head head;
-        bool found;
-        enum code rc = read_row(walk, op_id, &row, &found, err);
-        if (rc)
-            return rc;
-        if (!found) {
-            blame(walk, 0, "the record of an operation is missing");
-            return OK;
-        }
-        if (record_peek(row.body, &head, NULL) || head.place.sequence != sequence ||
-            sequence == 0) {
-            blame(walk, 0, "a record is not the one that stood there, or the version is another");
-            return OK;
-        }
-        if (!make_room(arena, (void **)&walk->op, sizeof(*walk->op), walk->op_count,
-                       &walk->op_cap))
-            return no_memory(err);
-        walk->op[walk->op_count++] = (struct step_back){ op_id, head.place.last_movement };
-        op_id = head.place.previous;
-    }
-    if (sequence != 0)
-        blame(walk, 0, "records are missing, or the version is another");
-    reverse(walk->op, walk->op_count);
-    return OK;
-}
-
-/* ---- forward through records and movements ---- */
+/* ---- movements ---- */
 
 static enum code
 read_page(struct walk *walk, uint32_t limit, struct err *err)
@@ -183,8 +140,8 @@ chain_step(struct walk *walk, const struct movement *movement)
 {
     struct buf bytes;
 
-    arena_reset(&walk->verifying->page);
-    buf_init(&bytes, &walk->verifying->page, 256);
+    arena_reset(&walk->verifying->record);
+    buf_init(&bytes, &walk->verifying->record, 256);
     movement_encode_chain(movement, &bytes);
     if (bytes.failed)
         return false;
@@ -192,24 +149,68 @@ chain_step(struct walk *walk, const struct movement *movement)
     return memcmp(movement->link, walk->head, sizeof(movement->link)) == 0;
 }
 
-/* The movements up to number `last`: all of operation `op_id`. */
+/* The movements of operation `op_id`: the next ones. */
 static enum code
-replay_movements(struct walk *walk, uint64_t op_id, uint32_t last, struct err *err)
+replay_movements(struct walk *walk, uint64_t op_id, struct err *err)
 {
     const struct movement *movement;
 
     for (;;) {
         enum code rc = next_movement(walk, &movement, err);
-        if (rc || walk->at_fault || !movement || movement->movement_no > last)
+        if (rc || walk->at_fault || !movement || movement->op_id != op_id)
             return rc;
         if (!chain_step(walk, movement))
             blame(walk, movement->movement_no, "the hash chain breaks here");
-        else if (movement->op_id != op_id)
-            blame(walk, movement->movement_no, "it belongs to another operation");
         audit_movement(walk->audit, movement);
         walk->movement_at++;
         walk->verifying->rows[TABLE_movement]++;
     }
+}
+
+/* ---- records ---- */
+
+/* Read the record of `op_id`, and those of the movements that come next. */
+static enum code
+read_records(struct walk *walk, uint64_t op_id, struct err *err)
+{
+    struct row key[records_per_page];
+    uint32_t count = 0;
+
+    walk->record_op[count++] = op_id;
+    for (uint32_t i = walk->movement_at; i < walk->movement_count && count < records_per_page; i++)
+        if (walk->movement[i].op_id != walk->record_op[count - 1])
+            walk->record_op[count++] = walk->movement[i].op_id;
+    for (uint32_t i = 0; i < count; i++)
+        key[i] = (struct row){ .cell = { { .number = (int64_t)walk->owner->owner_id },
+                                         { .number = (int64_t)walk->record_op[i] } } };
+    arena_reset(&walk->verifying->page);
+    walk->record_count = 0;
+    enum code rc = store_get_many(walk->tx, TABLE_receipt, key, count, &walk->verifying->page,
+                                  walk->record, walk->is_there, err);
+    walk->record_count = rc ? 0 : count;
+    return rc;
+}
+
+static enum code
+get_record(struct walk *walk, uint64_t op_id, struct receipt_row *row, bool *found,
+           struct err *err)
+{
+    uint32_t i = 0;
+    enum code rc = OK;
+
+    while (i < walk->record_count && walk->record_op[i] != op_id)
+        i++;
+    if (i == walk->record_count) {
+        rc = read_records(walk, op_id, err);
+        i = 0;
+    }
+    *found = !rc && walk->is_there[i];
+    if (*found)
+        *row = (struct receipt_row){ .owner_id = (uint64_t)walk->record[i].cell[0].number,
+                                     .op_id = (uint64_t)walk->record[i].cell[1].number,
+                                     .kind = (enum record_kind)walk->record[i].cell[2].number,
+                                     .body = walk->record[i].cell[3].text };
+    return rc;
 }
 
 /* The balances that the record told its client are those that the movements lead to. */
@@ -287,39 +288,49 @@ note_returned(struct walk *walk, const struct record *record, struct err *err)
     return OK;
 }
 
-/* The claim of the record's operation leads to it. */
+/* The claims noted so far lead to their operations. */
 static enum code
-check_claim(struct walk *walk, const struct record *record, struct err *err)
+check_claims(struct walk *walk, struct err *err)
 {
-    struct row key = { .cell = { { .text = record->claim } } }, row;
-    bool found;
+    struct row key[gets_per_run], row[gets_per_run];
+    bool found[gets_per_run];
+
+    for (uint32_t i = 0; i < walk->claim_count; i++)
+        key[i] = (struct row){ .cell[0].text = walk->claim[i].key };
+    arena_reset(&walk->verifying->record);
+    enum code rc = store_get_many(walk->tx, TABLE_claim, key, walk->claim_count,
+                                  &walk->verifying->record, row, found, err);
+    for (uint32_t i = 0; !rc && i < walk->claim_count; i++)
+        if (!found[i] || (uint64_t)row[i].cell[1].number != walk->owner->owner_id ||
+            (uint64_t)row[i].cell[2].number != walk->claim[i].op_id)
+            blame(walk, 0, "a claim is missing, or leads elsewhere");
+    walk->claim_count = 0;
+    return rc;
+}
+
+static enum code
+note_claim(struct walk *walk, const struct record *record, struct err *err)
+{
+    struct claimed *claim = &walk->claim[walk->claim_count];
 
     if (record->claim.len == 0)
         return OK;
+    *claim = (struct claimed){ text_copy(&walk->verifying->claims, record->claim),
+                               record->op_id };
+    if (!claim->key.ptr)
+        return no_memory(err);
     walk->verifying->rows[TABLE_claim]++;
-    enum code rc = store_get(walk->tx, TABLE_claim, &key, &walk->verifying->page, &row, &found,
-                             err);
-    if (!rc && (!found || (uint64_t)row.cell[1].number != record->owner_id ||
-                (uint64_t)row.cell[2].number != record->op_id))
-        blame(walk, 0, "a claim is missing, or leads elsewhere");
+    if (++walk->claim_count < gets_per_run)
+        return OK;
+    enum code rc = check_claims(walk, err);
+    arena_reset(&walk->verifying->claims);
     return rc;
 }
 
-/* The number of the operation's first movement; 0: it has none. */
-static enum code
-first_movement(struct walk *walk, uint32_t last, uint32_t *first, struct err *err)
-{
-    const struct movement *movement;
-    enum code rc = next_movement(walk, &movement, err);
-
-    *first = !rc && movement && movement->movement_no <= last ? movement->movement_no : 0;
-    return rc;
-}
-
-/* Decode the record under `row`'s key. CORRUPT: it is not what the key says. */
-static enum code
-decode(const struct verifying *verifying, const struct owner *owner, const struct receipt_row *row,
-       struct arena *arena, struct record *record, struct err *err)
+enum code
+verify_decode(const struct verifying *verifying, const struct owner *owner,
+              const struct receipt_row *row, struct arena *arena, struct record *record,
+              struct err *err)
 {
     const struct catalogue *catalogue = atomic_load(&verifying->service->catalogue);
     const struct programme_entry *programme =
@@ -341,74 +352,157 @@ decode(const struct verifying *verifying, const struct owner *owner, const struc
     return rc;
 }
 
-/* Operation `at`; its movements go up to number `last`. */
-static enum code
-replay_operation(struct walk *walk, uint32_t at, uint32_t last, struct err *err)
+/* The next movement that stands before number `last` + 1; 0: none. */
+static uint32_t
+movement_up_to(const struct walk *walk, uint32_t last)
 {
-    uint64_t op_id = walk->op[at].op_id;
+    bool is_there = walk->movement_at < walk->movement_count &&
+                    walk->movement[walk->movement_at].movement_no <= last;
+
+    return is_there ? walk->movement[walk->movement_at].movement_no : 0;
+}
+
+/* The record of operation `op_id`, which comes next; `first` is its first movement, 0: none. */
+static enum code
+replay_record(struct walk *walk, uint64_t op_id, uint32_t first, struct record *record,
+              struct err *err)
+{
     struct receipt_row row;
-    struct record record;
-    uint32_t first;
     bool found;
     struct err why;
-    enum code rc = first_movement(walk, last, &first, err);
+    enum code rc = get_record(walk, op_id, &row, &found, err);
 
-    if (!rc)
-        rc = read_row(walk, op_id, &row, &found, err);
-    if (rc || walk->at_fault)
+    if (rc)
         return rc;
+    assert(found); /* it was there on the way back */
+    arena_reset(&walk->verifying->record);
     sha256_two(walk->head, sizeof(walk->head), row.body.ptr, row.body.len, walk->head);
-    rc = decode(walk->verifying, walk->owner, &row, &walk->verifying->page, &record, &why);
+    rc = verify_decode(walk->verifying, walk->owner, &row, &walk->verifying->record, record, &why);
+    if (!rc && movement_up_to(walk, record->place.last_movement))
+        first = movement_up_to(walk, record->place.last_movement);
     if (!rc)
-        rc = history_record(&walk->history, &record, walk->audit->last_no, &why);
+        rc = history_record(&walk->history, record, walk->audit->last_no, &why);
     if (!rc)
-        rc = note_keys(walk, &record, &why);
+        rc = note_keys(walk, record, &why);
     if (!rc)
-        rc = note_returned(walk, &record, &why);
+        rc = note_returned(walk, record, &why);
+    walk->verifying->rows[TABLE_receipt]++;
     if (rc == CODE_CORRUPT) {
         blame(walk, first, why.text);
         return OK;
     }
-    if (rc)
-        return err_set(err, rc, "%s", why.text);
-    rc = check_claim(walk, &record, err);
+    return rc ? err_set(err, rc, "%s", why.text) : OK;
+}
+
+static void
+doubt(struct walk *walk, uint32_t movement_no, const char *why)
+{
+    if (walk->why_doubt)
+        return;
+    walk->doubt = movement_no;
+    walk->why_doubt = why;
+}
+
+static enum code
+replay_operation(struct walk *walk, uint64_t op_id, uint32_t first, struct err *err)
+{
+    struct balance_after after[currencies_per_programme_max];
+    struct record record;
+    enum code rc = replay_record(walk, op_id, first, &record, err);
+
     if (rc || walk->at_fault)
         return rc;
-    struct balance_after after[currencies_per_programme_max];
     struct record told = { .after_count = record.after_count, .after = after };
     if (record.after_count > 0)
         memcpy(after, record.after, record.after_count * sizeof(*after));
-    rc = replay_movements(walk, op_id, last, err); /* the record's memory is another's now */
-    if (!rc && !walk->at_fault && walk->audit->fault.code == OK) {
-        if (!balances_agree(&told, walk->audit))
-            blame(walk, first, "its operation's record tells other balances");
-        else if (owes_beside_points(walk->audit))
-            blame(walk, walk->audit->last_no, "it leaves a debt beside available points");
+    rc = note_claim(walk, &record, err);
+    if (!rc)
+        rc = replay_movements(walk, op_id, err); /* the record's memory is another's now */
+    if (rc || walk->at_fault || walk->audit->fault.code != OK)
+        return rc;
+    if (!balances_agree(&told, walk->audit))
+        doubt(walk, first, "its operation's record tells other balances");
+    else if (owes_beside_points(walk->audit))
+        doubt(walk, walk->audit->last_no, "it leaves a debt beside available points");
+    return OK;
+}
+
+/* Back from operation `op_id` to the one that was replayed last: what is there goes to walk->op. */
+static enum code
+walk_back(struct walk *walk, uint64_t op_id, uint32_t movement_no, struct err *err)
+{
+    uint64_t sequence = UINT64_MAX;
+
+    walk->op_count = 0;
+    while (op_id != walk->history.last_op) {
+        struct record_head head = { 0 };
+        struct receipt_row row;
+        bool found;
+        enum code rc = op_id ? get_record(walk, op_id, &row, &found, err) : OK;
+        if (rc)
+            return rc;
+        if (op_id == 0 || !found) {
+            blame(walk, movement_no, "the record of an operation is missing");
+            return OK;
+        }
+        if (record_peek(row.body, &head, NULL) || head.place.sequence >= sequence ||
+            head.place.sequence <= walk->history.sequence) {
+            blame(walk, movement_no, "a record is not the one that stood there");
+            return OK;
+        }
+        if (!make_room(&walk->verifying->arena, (void **)&walk->op, sizeof(*walk->op),
+                       walk->op_count, &walk->op_cap))
+            return no_memory(err);
+        walk->op[walk->op_count++] = op_id;
+        sequence = head.place.sequence;
+        op_id = head.place.previous;
     }
-    walk->verifying->rows[TABLE_receipt]++;
+    return OK;
+}
+
+/* All operations up to that of the next movement, or to the newest; `*more`: there was one. */
+static enum code
+replay_some(struct walk *walk, bool *more, struct err *err)
+{
+    const struct movement *movement;
+    enum code rc = next_movement(walk, &movement, err);
+
+    *more = false;
+    if (rc || walk->at_fault)
+        return rc;
+    uint64_t upto = movement ? movement->op_id : walk->owner->last_op;
+    uint32_t first = movement ? movement->movement_no : 0;
+    if (movement && upto == walk->history.last_op) {
+        blame(walk, first, "it belongs to no operation that has a record");
+        return OK;
+    }
+    rc = walk_back(walk, upto, first, err);
+    *more = walk->op_count > 0;
+    while (!rc && !walk->at_fault && walk->op_count > 0) {
+        uint64_t op_id = walk->op[--walk->op_count];
+        rc = replay_operation(walk, op_id, op_id == upto ? first : 0, err);
+    }
     return rc;
 }
 
 static enum code
 replay(struct walk *walk, struct err *err)
 {
-    const struct movement *left = NULL;
     uint32_t movement_no = 0;
+    bool more = true;
     struct err why;
     enum code rc = OK;
 
-    for (uint32_t i = 0; !rc && !walk->at_fault && i < walk->op_count; i++) {
-        bool is_last = i + 1 == walk->op_count;
-        rc = replay_operation(walk, i, is_last ? UINT32_MAX : walk->op[i + 1].last_movement, err);
-    }
+    while (!rc && !walk->at_fault && more)
+        rc = replay_some(walk, &more, err);
     if (!rc && !walk->at_fault)
-        rc = next_movement(walk, &left, err);
+        rc = check_claims(walk, err);
     if (rc || walk->at_fault)
         return rc;
-    if (left)
-        blame(walk, left->movement_no, "it belongs to no operation that has a record");
-    else if (!audit_end(walk->audit, walk->owner, &movement_no, &why))
+    if (!audit_end(walk->audit, walk->owner, &movement_no, &why))
         blame(walk, movement_no, why.text);
+    else if (walk->why_doubt)
+        blame(walk, walk->doubt, walk->why_doubt);
     else if (history_end(&walk->history, walk->owner, &why))
         blame(walk, 0, why.text);
     else if (memcmp(walk->head, walk->owner->head, sizeof(walk->head)) != 0)
@@ -458,17 +552,26 @@ check_members(struct walk *walk, struct err *err)
 static enum code
 check_keys(struct walk *walk, struct err *err)
 {
+    struct row key[gets_per_run], row[gets_per_run];
+    bool found[gets_per_run];
     enum code rc = OK;
 
-    for (uint32_t i = 0; !rc && i < walk->key_count; i++) {
-        const struct directory_row *key = &walk->key[i];
-        struct directory_row row;
-        bool found;
-        struct text bytes = { (const char *)key->key, directory_key_bytes };
-        rc = store_find(walk->tx, bytes, &row, &found, err);
-        if (!rc && (!found || row.owner_id != key->owner_id || row.member_id != key->member_id ||
-                    row.kind != key->kind || row.state != key->state))
-            blame(walk, 0, "a card, telephone or address of it is missing, or leads elsewhere");
+    for (uint32_t from = 0; !rc && from < walk->key_count; from += gets_per_run) {
+        uint32_t left = walk->key_count - from, count = left < gets_per_run ? left : gets_per_run;
+        for (uint32_t i = 0; i < count; i++)
+            key[i] = (struct row){ .cell[0].text = { (const char *)walk->key[from + i].key,
+                                                     directory_key_bytes } };
+        arena_reset(&walk->verifying->record);
+        rc = store_get_many(walk->tx, TABLE_directory, key, count, &walk->verifying->record, row,
+                            found, err);
+        for (uint32_t i = 0; !rc && i < count; i++) {
+            const struct directory_row *wanted = &walk->key[from + i];
+            const struct cell *cell = row[i].cell;
+            if (!found[i] || (uint64_t)cell[1].number != wanted->owner_id ||
+                (uint64_t)cell[2].number != wanted->member_id ||
+                cell[3].number != (int64_t)wanted->kind || cell[4].number != (int64_t)wanted->state)
+                blame(walk, 0, "a card, telephone or address of it is missing, or leads elsewhere");
+        }
     }
     walk->verifying->rows[TABLE_directory] += walk->key_count;
     return rc;
@@ -518,115 +621,13 @@ verify_owner(struct verifying *verifying, struct tx *tx, const struct owner *own
     history_begin(&walk.history, &verifying->arena, owner->owner_id);
     map_init(&walk.key_by_bytes, &verifying->arena);
     map_init(&walk.returned_by_origin, &verifying->arena);
-    rc = walk_back(&walk, err);
-    if (!rc && !walk.at_fault)
-        rc = replay(&walk, err);
+    arena_reset(&verifying->claims);
+    rc = replay(&walk, err);
     if (!rc && !walk.at_fault)
         rc = check_members(&walk, err);
     if (!rc && !walk.at_fault)
         rc = check_keys(&walk, err);
     if (!rc && !walk.at_fault)
         rc = check_returned(&walk, err);
-    return rc;
-}
-
-/* ---- one row, of an owner by its number ---- */
-
-/* What is looked for on the way back through an owner's records. */
-struct search {
-    uint64_t op_id;                  /* wanted; 0: the newest record with `key` */
-    const struct directory_row *key;
-    bool has;
-};
-
-static void
-look(struct search *search, const struct verifying *verifying, const struct owner *owner,
-     const struct receipt_row *row, struct arena *arena, bool *over)
-{
-    struct record record;
-
-    *over = search->has = search->op_id != 0 && row->op_id == search->op_id;
-    if (search->op_id || decode(verifying, owner, row, arena, &record, NULL))
-        return;
-    for (uint32_t i = 0; i < record.key_count; i++) {
-        const struct directory_row *key = &record.key[i];
-        if (memcmp(key->key, search->key->key, sizeof(key->key)) != 0)
-            continue;
-        *over = true;
-        search->has = key->member_id == search->key->member_id &&
-                      key->kind == search->key->kind && key->state == search->key->state;
-    }
-}
-
-static enum code
-search_back(struct search *search, struct verifying *verifying, struct tx *tx, uint64_t owner_id,
-            struct err *err)
-{
-    struct needs needs = { .owner_id = owner_id };
-    struct view view = { 0 };
-    bool over = false;
-    enum code rc = store_load(tx, &needs, &verifying->movements, &view, err);
-
-    if (rc || !view.owner_found)
-        return rc;
-    uint64_t op_id = view.owner.last_op;
-    for (uint64_t left = view.owner.version; !rc && !over && op_id && left > 0; left--) {
-        struct receipt_row row;
-        struct record_head head;
-        bool found;
-        arena_reset(&verifying->page);
-        rc = store_get_receipt(tx, owner_id, op_id, &verifying->page, &row, &found, err);
-        if (rc || !found || record_peek(row.body, &head, NULL))
-            break;
-        look(search, verifying, &view.owner, &row, &verifying->page, &over);
-        op_id = head.place.previous;
-    }
-    return rc;
-}
-
-enum code
-verify_has_record(struct verifying *verifying, struct tx *tx, uint64_t owner_id, uint64_t op_id,
-                  bool *has, struct err *err)
-{
-    struct search search = { .op_id = op_id };
-    enum code rc = OK;
-
-    arena_reset(&verifying->movements);
-    if (op_id)
-        rc = search_back(&search, verifying, tx, owner_id, err);
-    *has = search.has;
-    return rc;
-}
-
-enum code
-verify_has_key(struct verifying *verifying, struct tx *tx, const struct directory_row *key,
-               bool *has, struct err *err)
-{
-    struct search search = { .key = key };
-
-    arena_reset(&verifying->movements);
-    enum code rc = search_back(&search, verifying, tx, key->owner_id, err);
-    *has = search.has;
-    return rc;
-}
-
-enum code
-verify_has_claim(struct verifying *verifying, struct tx *tx, struct text claim, uint64_t owner_id,
-                 uint64_t op_id, bool *has, struct err *err)
-{
-    struct needs needs = { .owner_id = owner_id };
-    struct receipt_row row;
-    struct record record;
-    struct view view = { 0 };
-    bool found = false;
-
-    *has = false;
-    arena_reset(&verifying->movements);
-    enum code rc = store_load(tx, &needs, &verifying->movements, &view, err);
-    if (!rc && view.owner_found)
-        rc = store_get_receipt(tx, owner_id, op_id, &verifying->movements, &row, &found, err);
-    if (!rc && found &&
-        !decode(verifying, &view.owner, &row, &verifying->movements, &record, NULL))
-        *has = text_equal(record.claim, claim);
     return rc;
 }

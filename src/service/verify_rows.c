@@ -42,6 +42,107 @@ owner_of(enum table table, const struct row *row)
     return (uint64_t)row->cell[table == TABLE_directory || table == TABLE_claim ? 1 : 0].number;
 }
 
+/* ---- one row, of an owner by its number ---- */
+
+/* What is looked for on the way back through an owner's records. */
+struct search {
+    uint64_t op_id;                  /* wanted; 0: the newest record with `key` */
+    const struct directory_row *key;
+    bool has;
+};
+
+static void
+look(struct search *search, const struct verifying *verifying, const struct owner *owner,
+     const struct receipt_row *row, struct arena *arena, bool *over)
+{
+    struct record record;
+
+    *over = search->has = search->op_id != 0 && row->op_id == search->op_id;
+    if (search->op_id || verify_decode(verifying, owner, row, arena, &record, NULL))
+        return;
+    for (uint32_t i = 0; i < record.key_count; i++) {
+        const struct directory_row *key = &record.key[i];
+        if (memcmp(key->key, search->key->key, sizeof(key->key)) != 0)
+            continue;
+        *over = true;
+        search->has = key->member_id == search->key->member_id &&
+                      key->kind == search->key->kind && key->state == search->key->state;
+    }
+}
+
+static enum code
+search_back(struct search *search, struct verifying *verifying, struct tx *tx, uint64_t owner_id,
+            struct err *err)
+{
+    struct needs needs = { .owner_id = owner_id };
+    struct view view = { 0 };
+    bool over = false;
+    enum code rc = store_load(tx, &needs, &verifying->movements, &view, err);
+
+    if (rc || !view.owner_found)
+        return rc;
+    uint64_t op_id = view.owner.last_op;
+    for (uint64_t left = view.owner.version; !rc && !over && op_id && left > 0; left--) {
+        struct receipt_row row;
+        struct record_head head;
+        bool found;
+        arena_reset(&verifying->record);
+        rc = store_get_receipt(tx, owner_id, op_id, &verifying->record, &row, &found, err);
+        if (rc || !found || record_peek(row.body, &head, NULL))
+            break;
+        look(search, verifying, &view.owner, &row, &verifying->record, &over);
+        op_id = head.place.previous;
+    }
+    return rc;
+}
+
+static enum code
+has_record(struct verifying *verifying, struct tx *tx, uint64_t owner_id, uint64_t op_id,
+                  bool *has, struct err *err)
+{
+    struct search search = { .op_id = op_id };
+    enum code rc = OK;
+
+    arena_reset(&verifying->movements);
+    if (op_id)
+        rc = search_back(&search, verifying, tx, owner_id, err);
+    *has = search.has;
+    return rc;
+}
+
+static enum code
+has_key(struct verifying *verifying, struct tx *tx, const struct directory_row *key,
+               bool *has, struct err *err)
+{
+    struct search search = { .key = key };
+
+    arena_reset(&verifying->movements);
+    enum code rc = search_back(&search, verifying, tx, key->owner_id, err);
+    *has = search.has;
+    return rc;
+}
+
+static enum code
+has_claim(struct verifying *verifying, struct tx *tx, struct text claim, uint64_t owner_id,
+                 uint64_t op_id, bool *has, struct err *err)
+{
+    struct needs needs = { .owner_id = owner_id };
+    struct receipt_row row;
+    struct record record;
+    struct view view = { 0 };
+    bool found = false;
+
+    *has = false;
+    arena_reset(&verifying->movements);
+    enum code rc = store_load(tx, &needs, &verifying->movements, &view, err);
+    if (!rc && view.owner_found)
+        rc = store_get_receipt(tx, owner_id, op_id, &verifying->movements, &row, &found, err);
+    if (!rc && found &&
+        !verify_decode(verifying, &view.owner, &row, &verifying->movements, &record, NULL))
+        *has = text_equal(record.claim, claim);
+    return rc;
+}
+
 /* Lots are rows of their own only where the owner's row is full. */
 static enum code
 has_lot(struct verifying *verifying, struct tx *tx, uint64_t owner_id, int64_t lot_no, bool *has,
@@ -49,7 +150,7 @@ has_lot(struct verifying *verifying, struct tx *tx, uint64_t owner_id, int64_t l
 {
     struct needs needs = { .owner_id = owner_id };
     struct view view = { 0 };
-    enum code rc = store_load(tx, &needs, &verifying->page, &view, err);
+    enum code rc = store_load(tx, &needs, &verifying->record, &view, err);
 
     *has = false;
     for (uint32_t i = lots_in_owner_row_max; !rc && i < view.owner.lot_count; i++)
@@ -69,9 +170,9 @@ is_owned(struct pass *pass, struct tx *tx, const struct row *row, bool *owned, s
 
     switch (pass->table) {
     case TABLE_receipt:
-        return verify_has_record(verifying, tx, owner_id, (uint64_t)cell[1].number, owned, err);
+        return has_record(verifying, tx, owner_id, (uint64_t)cell[1].number, owned, err);
     case TABLE_claim:
-        return verify_has_claim(verifying, tx, cell[0].text, owner_id, (uint64_t)cell[2].number,
+        return has_claim(verifying, tx, cell[0].text, owner_id, (uint64_t)cell[2].number,
                                 owned, err);
     case TABLE_directory:
         *owned = cell[0].text.len == directory_key_bytes;
@@ -81,11 +182,11 @@ is_owned(struct pass *pass, struct tx *tx, const struct row *row, bool *owned, s
         key.member_id = (uint64_t)cell[2].number;
         key.kind = (enum key_kind)cell[3].number;
         key.state = (enum key_state)cell[4].number;
-        return verify_has_key(verifying, tx, &key, owned, err);
+        return has_key(verifying, tx, &key, owned, err);
     case TABLE_lot:
         return has_lot(verifying, tx, owner_id, cell[1].number, owned, err);
     default: /* what an owner has of these was held against its history: the owner is missing */
-        return store_get(tx, TABLE_owner, &owner_key, &verifying->page, &owner, owned, err);
+        return store_get(tx, TABLE_owner, &owner_key, &verifying->record, &owner, owned, err);
     }
 }
 
@@ -122,7 +223,7 @@ slice_run(struct tx *tx, struct op *op, struct err *err)
 
     for (uint32_t i = 0; !rc && i < pass->count; i++) {
         bool owned = true;
-        arena_reset(&verifying->page);
+        arena_reset(&verifying->record);
         if (!is_nobodys(pass, &row[i])) {
             pass->owned++;
             if (pass->is_search)

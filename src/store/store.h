@@ -234,6 +234,11 @@ bool row_is_bar(const struct row *member);
 KOP_MUST_CHECK enum code store_get(struct tx *tx, enum table table, const struct row *key,
                                    struct arena *arena, struct row *row, bool *found,
                                    struct err *err);
+/* The same of many keys at once: on PostgreSQL one round trip for each gets_per_run of them. */
+enum { gets_per_run = 64 };
+KOP_MUST_CHECK enum code store_get_many(struct tx *tx, enum table table, const struct row *key,
+                                        uint32_t count, struct arena *arena, struct row *row,
+                                        bool *found, struct err *err);
 KOP_MUST_CHECK enum code store_put(struct tx *tx, enum table table, const struct row *row,
                                    struct err *err);
 KOP_MUST_CHECK enum code store_delete(struct tx *tx, enum table table, const struct row *key,

@@ -359,6 +359,35 @@ store_get(struct tx *tx, enum table table, const struct row *key, struct arena *
 }
 
 enum code
+store_get_many(struct tx *tx, enum table table, const struct row *key, uint32_t count,
+               struct arena *arena, struct row *row, bool *found, struct err *err)
+{
+    struct cell param[gets_per_run][keys_per_table_max];
+    struct query query[gets_per_run];
+
+    if (statement_of(tx, table, VERB_GET) == NULL)
+        return not_allowed(table, VERB_GET, err);
+    for (uint32_t from = 0; from < count; from += gets_per_run) {
+        uint32_t part = count - from < gets_per_run ? count - from : gets_per_run;
+        for (uint32_t i = 0; i < part; i++) {
+            take_key(tx, table, &key[from + i], param[i]);
+            query[i] = (struct query){ .table = table, .verb = VERB_GET, .param = param[i] };
+        }
+        enum code rc = tx_run(tx, query, part, arena, err);
+        if (rc)
+            return err_wrap(err, "%s", shape_of(table)->name);
+        for (uint32_t i = 0; i < part; i++) {
+            found[from + i] = query[i].row_count > 0;
+            row[from + i] = (struct row){ 0 };
+            if (query[i].row_count > 0)
+                memcpy(row[from + i].cell, query[i].cell,
+                       shape_of(table)->column_count * sizeof *query[i].cell);
+        }
+    }
+    return OK;
+}
+
+enum code
 store_put(struct tx *tx, enum table table, const struct row *row, struct err *err)
 {
     struct query query;
