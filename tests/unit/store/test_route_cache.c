@@ -89,7 +89,7 @@ test_bounded(void **state)
     route_cache_free(cache);
 }
 
-/* The keys of one lane are chosen by their hash: they must fill the whole of its cache all the same. */
+/* The keys of one lane are chosen by their hash: they must fill all of its cache none the less. */
 static void
 test_one_lane_of_many(void **state)
 {
