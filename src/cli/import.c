@@ -57,6 +57,7 @@ struct import {
     struct follow *first, **last;
     uint64_t rows, accepted;
     struct progress progress;
+    char label[32]; /* what it says: a file's bytes are counted, not its rows */
     bool shared; /* another program has the book open */
     int64_t slice_began_ms;
     /* The receipt whose rows are being gathered. */
@@ -459,7 +460,8 @@ import_online(struct book *book, struct import_options *options, struct refused_
         return complain(&err);
     }
     arena_init_heap(&import.receipt_arena);
-    progress_begin(&import.progress, options->what, csv_bytes_total(import.csv));
+    snprintf(import.label, sizeof(import.label), "%s (bytes)", options->what);
+    progress_begin(&import.progress, import.label, csv_bytes_total(import.csv));
     import_rows(&import);
     status = finish(&import);
     pump_close(import.pump);

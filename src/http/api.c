@@ -380,7 +380,7 @@ handle(void *context, struct http_request *request)
         .body = request->body,
         .authorization = header_of(request, TEXT("authorization")),
         .idempotency_key = header_of(request, TEXT("idempotency-key")),
-        .russian = text_starts(header_of(request, TEXT("accept-language")), TEXT("ru")),
+        .russian = http_is_russian(header_of(request, TEXT("accept-language"))),
         .arena = &one->arena,
         .done = call_done,
         .context = one,

@@ -209,6 +209,15 @@ begins_folded(struct text text, struct text lower)
 }
 
 bool
+http_is_russian(struct text languages)
+{
+    if (!begins_folded(languages, TEXT("ru")))
+        return false;
+    char next = languages.len > 2 ? languages.ptr[2] : ',';
+    return next == '-' || next == ',' || next == ';' || next == ' ' || next == '\r';
+}
+
+bool
 http_head_is_russian(struct text head)
 {
     const struct text wanted = TEXT("\naccept-language:"), end = TEXT("\n\r\n");
@@ -224,7 +233,7 @@ http_head_is_russian(struct text head)
         rest = (struct text){ rest.ptr + wanted.len, rest.len - wanted.len };
         while (rest.len > 0 && (*rest.ptr == ' ' || *rest.ptr == '\t'))
             rest = (struct text){ rest.ptr + 1, rest.len - 1 };
-        return begins_folded(rest, TEXT("ru"));
+        return http_is_russian(rest);
     }
     return false;
 }

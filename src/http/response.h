@@ -50,6 +50,9 @@ KOP_MUST_CHECK size_t http_render(const struct http_answer *answer, bool head_on
 enum { http_refusal_bytes_max = 768 };
 KOP_MUST_CHECK size_t http_render_refusal(int status, const char *detail, bool russian, char *out);
 
+/* The value of Accept-Language: is its first language Russian, in any case of letters? */
+bool http_is_russian(struct text languages);
+
 /*
  * Does what has come of a head ask for Russian (a line "Accept-Language: ru...")? For requests
  * whose head is not understood, so it looks at bytes alone, up to the empty line.

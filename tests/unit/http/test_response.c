@@ -157,6 +157,7 @@ test_the_language_of_a_broken_head(void **state)
         { "GET / HTTP/9\r\nAccept-Language: ru-RU,ru;q=0.9\r\n\r\n", true },
         { "GET / HTTP/9\r\nHost: x\r\naccept-LANGUAGE:\tRU\r\n", true },
         { "GET / HTTP/9\r\nAccept-Language: en, ru\r\n\r\n", false },
+        { "GET / HTTP/9\r\nAccept-Language: run\r\n\r\n", false },
         { "GET / HTTP/9\r\nAccept-Language:", false },
         { "GET / HTTP/9\r\nAccept-Languag", false },
         { "GET / HTTP/9\r\nX-Accept-Language: ru\r\n\r\n", false },
