@@ -142,8 +142,10 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
     if (url && argument_given(arguments, "db"))
         return err_set(err, CODE_USAGE, "--db and --store name two books");
     snprintf(beside, sizeof(beside), "%s.key", db);
-    enum code rc = master_key_read(key_file ? key_file : beside, wish->create, service.master_key,
-                                   err);
+    if (!key_file)
+        key_file = beside;
+    bool made = wish->create && access(key_file, F_OK) != 0;
+    enum code rc = master_key_read(key_file, wish->create, service.master_key, err);
     if (rc)
         return rc;
     rc = open_store(url, &store, &book->store, err);
@@ -151,6 +153,10 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
         return rc;
     service.store = book->store;
     rc = service_open(&service, &book->service, err);
+    if (!rc)
+        rc = service_check_master(book->service, service.master_key, err);
+    if (rc == CODE_CORRUPT && made)
+        unlink(key_file); /* nothing was sealed by it: the book has another key, which is missing */
     if (!rc)
         rc = service_tenant(book->service, text_of(argument(arguments, "tenant", "demo")),
                             wish->create, &book->tenant, err);

@@ -97,6 +97,17 @@ bool service_is_ready(struct service *service);
 /* Number of the tenant with this code, made if `create`. */
 KOP_MUST_CHECK enum code service_tenant(struct service *service, struct text code, bool create,
                                         uint32_t *tenant, struct err *err);
+/*
+ * Is `master_key` the one that this book began with? CODE_CORRUPT: no, and it must not be used with
+ * it. A book that does not know yet remembers it. Whoever opens a book asks this.
+ */
+KOP_MUST_CHECK enum code service_check_master(struct service *service,
+                                              const unsigned char master_key[master_key_bytes],
+                                              struct err *err);
+/* What a master key is called in front of people: 16 hexadecimal digits that tell nothing of it. */
+enum { fingerprint_chars = 16 };
+void master_fingerprint(const unsigned char master_key[master_key_bytes],
+                        char out[fingerprint_chars + 1]);
 /* A new API key; `token` (key_token_bytes) is shown once and not stored. scopes: "till,read";
  * another word is CODE_USAGE. */
 enum { key_token_bytes = 96 };
