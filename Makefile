@@ -223,7 +223,7 @@ quick-stories: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka tools/run -l $(BUILD)/logs/stories $(quick_scripts)
 
 # Stories whose book is opened by tests/stories/lib/book.py, told over PostgreSQL as well.
-POSTGRES_STORIES := awn races repeats refusals orphans
+POSTGRES_STORIES := awn races repeats refusals orphans backup
 postgres-stories: $(program) $(kill_programs)
 	@KOPILKA=$(BUILD)/kopilka STORY_STORE=postgresql RACES_ROUNDS=20 tools/run \
 	    -l $(BUILD)/logs/postgres-stories -t 900 $(POSTGRES_STORIES:%=tests/stories/%)

@@ -108,6 +108,6 @@ void progress_end(struct progress *progress, uint64_t done);
 /* ---- commands, one file each ---- */
 extern const struct command command_serve, command_demo, command_import, command_export,
     command_programme, command_evaluate, command_replay, command_verify, command_key, command_daily,
-    command_backup, command_migrate;
+    command_backup, command_restore, command_migrate;
 
 #endif

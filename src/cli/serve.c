@@ -7,12 +7,15 @@
  */
 #include "cli/serve.h"
 
+#include "cli/control.h"
 #include "jobs/daily.h"
 
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { stop_deadline_ms = 10000, cache_mib_default = 64, cache_mib_max = 65536 };
@@ -49,6 +52,32 @@ serve_block_signals(void)
     sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
+/* Make copies when asked to, until SIGTERM or SIGINT comes. */
+static void
+await_stop(struct book *book, struct control *control)
+{
+    sigset_t signals;
+
+    stop_signals(&signals);
+    int signal = signalfd(-1, &signals, SFD_CLOEXEC);
+    struct pollfd wait[] = { { .fd = signal, .events = POLLIN },
+                             { .fd = control->listener, .events = POLLIN } };
+    if (signal < 0) { /* no descriptor is left: there are no copies then */
+        int which;
+        sigwait(&signals, &which);
+        return;
+    }
+    for (;;) {
+        if (poll(wait, KOP_COUNT(wait), -1) < 0)
+            continue; /* interrupted */
+        if (wait[0].revents)
+            break;
+        if (wait[1].revents)
+            control_serve(control, book->store);
+    }
+    close(signal);
+}
+
 int
 serve_until_stopped(struct book *book, const struct serve_wish *wish)
 {
@@ -63,8 +92,7 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
     struct daily_job *daily = NULL;
     struct api *api;
     struct err err;
-    sigset_t signals;
-    int which;
+    struct control control;
 
     if (api_start(&api_options, &api, &err))
         return complain(&err);
@@ -75,8 +103,9 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
     }
     if (wish->listening)
         wish->listening(wish->context, api_port(api));
-    stop_signals(&signals);
-    sigwait(&signals, &which);
+    control_open(wish->db, &control);
+    await_stop(book, &control);
+    control_close(&control);
     fprintf(stderr, "kopilka: stopping\n");
     daily_job_stop(daily);
     api_stop(api, stop_deadline_ms);
@@ -138,6 +167,7 @@ run(const struct arguments *arguments)
         .behind_proxy = argument_given(arguments, "behind-proxy"),
         .threads = (uint32_t)argument_number(arguments, "threads", 1, 64),
         .daily = !argument_given(arguments, "no-daily"),
+        .db = argument_given(arguments, "store") ? NULL : argument(arguments, "db", "kopilka.db"),
         .listening = say_listening,
         .context = (void *)(uintptr_t)address,
     };

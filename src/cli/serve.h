@@ -15,6 +15,7 @@ struct serve_wish {
     bool behind_proxy;
     uint32_t threads;
     bool daily;
+    const char *db; /* where `kopilka backup` finds this server: beside this file; NULL: nowhere */
     int log;                                         /* descriptor; -1: none */
     void (*listening)(void *context, uint16_t port); /* called once it answers */
     void *context;

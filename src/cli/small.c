@@ -1,5 +1,5 @@
 /*
- * small.c - commands of a few lines: key, verify, daily, backup.
+ * small.c - commands of a few lines: key, verify, daily.
  *
  * Owns:      their options and what they print.
  * Tests:     tests/stories/
@@ -132,33 +132,4 @@ const struct command command_daily = {
             "enrolment did\nnot end; nobody names them, and they are deleted.",
     .option = daily_options,
     .run = run_daily,
-};
-
-/* ---- backup ---- */
-
-static int
-run_backup(const struct arguments *arguments)
-{
-    struct book_wish wish = { 0 };
-    struct book book;
-    struct err err;
-
-    if (book_open(arguments, &wish, &book, &err))
-        return complain(&err);
-    enum code rc = store_backup(book.store, arguments->word[0], &err);
-    book_close(&book);
-    if (rc)
-        return complain(&err);
-    printf("copied to %s (keep the key file apart, and safe)\n", arguments->word[0]);
-    return 0;
-}
-
-const struct command command_backup = {
-    .name = "backup",
-    .words = "FILE",
-    .words_min = 1,
-    .words_max = 1,
-    .summary = "a consistent copy of the book, while it serves",
-    .option = book_options,
-    .run = run_backup,
 };

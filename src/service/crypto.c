@@ -27,6 +27,26 @@ sha256(const void *bytes, size_t size, unsigned char out[sha256_bytes])
     SHA256_Final(out, &context);
 }
 
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256_state), "room for the library's state");
+
+void
+sha256_begin(struct sha256_state *hash)
+{
+    SHA256_Init((SHA256_CTX *)hash);
+}
+
+void
+sha256_add(struct sha256_state *hash, const void *bytes, size_t size)
+{
+    SHA256_Update((SHA256_CTX *)hash, bytes, size);
+}
+
+void
+sha256_end(struct sha256_state *hash, unsigned char out[sha256_bytes])
+{
+    SHA256_Final(out, (SHA256_CTX *)hash);
+}
+
 void
 sha256_two(const void *a, size_t a_size, const void *b, size_t b_size,
            unsigned char out[sha256_bytes])

@@ -13,6 +13,13 @@
 enum { sha256_bytes = 32, seal_nonce_bytes = 12, seal_tag_bytes = 16, seal_overhead_bytes = 28 };
 
 void sha256(const void *bytes, size_t size, unsigned char out[sha256_bytes]);
+/* The same of what comes in pieces. */
+struct sha256_state {
+    uint64_t state[16];
+};
+void sha256_begin(struct sha256_state *hash);
+void sha256_add(struct sha256_state *hash, const void *bytes, size_t size);
+void sha256_end(struct sha256_state *hash, unsigned char out[sha256_bytes]);
 /* SHA-256 over a || b. */
 void sha256_two(const void *a, size_t a_size, const void *b, size_t b_size,
                 unsigned char out[sha256_bytes]);

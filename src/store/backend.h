@@ -37,6 +37,10 @@ struct query {
 };
 
 struct backup; /* a copy in progress */
+struct copied {
+    uint64_t done, total; /* pages; the book may grow meanwhile */
+    bool is_whole;
+};
 
 enum { bulk_rows = 16 };
 
@@ -88,10 +92,12 @@ struct backend_type {
 
     enum code (*backup_begin)(struct backend *writer, const char *path, struct backup **backup,
                               struct err *err);
-    /* Copy some pages; `*done` when it was the last. */
-    enum code (*backup_step)(struct backup *backup, bool *done, struct err *err);
-    /* Keep the finished copy (`keep`), or throw it away. */
-    enum code (*backup_end)(struct backup *backup, bool keep, struct err *err);
+    /* Copy some pages; `*copied` tells how far it is. */
+    enum code (*backup_step)(struct backup *backup, struct copied *copied, struct err *err);
+    /* No more pages. The writer's thread, like the two above. */
+    enum code (*backup_end)(struct backup *backup, struct err *err);
+    /* Put the finished copy on the disk and name it (`keep`), or throw it away: any thread. */
+    enum code (*backup_keep)(struct backup *backup, bool keep, struct err *err);
 
     /*
      * No log and no syncs until the end, for an empty book: a crash leaves a book that is refused.

@@ -22,6 +22,7 @@
 #include "store/runner.h"
 
 #include "store/batch.h"
+#include "store/copy_job.h"
 #include "store/lanes.h"
 #include "store/rows.h"
 
@@ -59,15 +60,6 @@ struct reader {
 struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t answered;
-    bool done;
-};
-
-/* A copy that store_backup() waits for. */
-struct copy_job {
-    const char *path;
-    struct backup *backup;
-    enum code code;
-    struct err *err;
     bool done;
 };
 
@@ -393,27 +385,6 @@ run_batch(struct store *store)
     note_log(store);
 }
 
-/* A slice of the copy that somebody waits for. true: there is more to copy. */
-static bool
-run_copy(struct store *store, struct copy_job *job)
-{
-    const struct backend_type *type = store->writer->type;
-    bool done = false;
-
-    if (job->backup == NULL)
-        job->code = type->backup_begin(store->writer, job->path, &job->backup, job->err);
-    if (job->code == OK)
-        job->code = type->backup_step(job->backup, &done, job->err);
-    if (job->code == OK && !done)
-        return true;
-    if (job->backup != NULL) {
-        enum code rc = type->backup_end(job->backup, job->code == OK, job->err);
-        if (job->code == OK)
-            job->code = rc;
-    }
-    return false;
-}
-
 static bool
 copy_slice(struct store *store)
 {
@@ -422,7 +393,7 @@ copy_slice(struct store *store)
     pthread_mutex_unlock(&store->call_lock);
     if (job == NULL)
         return false;
-    if (run_copy(store, job))
+    if (copy_job_slice(job, store->writer))
         return true;
     pthread_mutex_lock(&store->call_lock);
     job->done = true;
@@ -625,9 +596,10 @@ store_run(struct store *store, struct op *op, struct err *err)
 }
 
 enum code
-store_backup(struct store *store, const char *path, struct err *err)
+store_backup(struct store *store, const char *path, const struct copy_watch *watch,
+             unix_ms *until, struct err *err)
 {
-    struct copy_job job = { .path = path, .err = err };
+    struct copy_job job = { .path = path, .watch = watch, .err = err };
 
     if (store->writer->type->concurrent)
         return err_set(err, CODE_USAGE, "PostgreSQL has copies of its own: use pg_basebackup or "
@@ -635,9 +607,9 @@ store_backup(struct store *store, const char *path, struct err *err)
     if (!store->writer->type->has_log)
         return err_set(err, CODE_USAGE, "a store in memory has no file to copy");
     if (store->options.inline_runner) {
-        while (run_copy(store, &job))
+        while (copy_job_slice(&job, store->writer))
             continue;
-        return job.code;
+        return copy_job_keep(&job, store->writer, until);
     }
     pthread_mutex_lock(&store->call_lock);
     if (store->job != NULL) {
@@ -650,7 +622,7 @@ store_backup(struct store *store, const char *path, struct err *err)
     while (!job.done)
         pthread_cond_wait(&store->copied, &store->call_lock);
     pthread_mutex_unlock(&store->call_lock);
-    return job.code;
+    return copy_job_keep(&job, store->writer, until);
 }
 
 struct backend *

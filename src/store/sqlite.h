@@ -61,8 +61,9 @@ uint64_t sqlite_log_bytes(struct backend *backend);
 enum code sqlite_checkpoint(struct backend *backend, enum checkpoint mode, struct err *err);
 enum code sqlite_backup_begin(struct backend *writer, const char *path, struct backup **backup,
                               struct err *err);
-enum code sqlite_backup_step(struct backup *backup, bool *done, struct err *err);
-enum code sqlite_backup_end(struct backup *backup, bool keep, struct err *err);
+enum code sqlite_backup_step(struct backup *backup, struct copied *copied, struct err *err);
+enum code sqlite_backup_end(struct backup *backup, struct err *err);
+enum code sqlite_backup_keep(struct backup *backup, bool keep, struct err *err);
 enum code sqlite_bulk(struct backend *writer, bool begin, struct err *err);
 
 #endif

@@ -112,11 +112,16 @@ sqlite_backup_begin(struct backend *writer, const char *path, struct backup **ou
 }
 
 enum code
-sqlite_backup_step(struct backup *backup, bool *done, struct err *err)
+sqlite_backup_step(struct backup *backup, struct copied *copied, struct err *err)
 {
     int rc = sqlite3_backup_step(backup->copy, backup_pages_per_step);
+    uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup->copy);
 
-    *done = rc == SQLITE_DONE;
+    *copied = (struct copied){
+        .done = total - (uint64_t)sqlite3_backup_remaining(backup->copy),
+        .total = total,
+        .is_whole = rc == SQLITE_DONE,
+    };
     if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
         return OK;
     return err_set(err, CODE_IO, "cannot copy to '%s': %s", backup->path, sqlite3_errstr(rc));
@@ -148,24 +153,29 @@ keep_copy(struct backup *backup, struct err *err)
 }
 
 enum code
-sqlite_backup_end(struct backup *backup, bool keep, struct err *err)
+sqlite_backup_end(struct backup *backup, struct err *err)
 {
-    enum code code = OK;
     int rc = sqlite3_backup_finish(backup->copy);
 
     backup->copy = NULL;
-    if (keep && rc != SQLITE_OK)
-        code = err_set(err, CODE_IO, "cannot copy to '%s': %s", backup->path, sqlite3_errstr(rc));
-    rc = sqlite3_close(backup->to);
-    backup->to = NULL;
-    if (keep && code == OK && rc != SQLITE_OK)
-        code = err_set(err, CODE_IO, "cannot close '%s': %s", backup->path, sqlite3_errstr(rc));
-    if (keep && code == OK)
-        code = keep_copy(backup, err);
-    else
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_close(backup->to);
+        backup->to = NULL;
+    }
+    if (rc == SQLITE_OK)
+        return OK;
+    return err_set(err, CODE_IO, "cannot copy to '%s': %s", backup->path, sqlite3_errstr(rc));
+}
+
+enum code
+sqlite_backup_keep(struct backup *backup, bool keep, struct err *err)
+{
+    enum code rc = keep ? keep_copy(backup, err) : OK;
+
+    if (!keep || rc)
         unlink(backup->part);
     free_backup(backup);
-    return code;
+    return rc;
 }
 
 /* ---- bulk loading ---- */

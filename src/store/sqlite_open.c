@@ -204,6 +204,7 @@ static const struct backend_type sqlite_type = {
     .backup_begin = sqlite_backup_begin,
     .backup_step = sqlite_backup_step,
     .backup_end = sqlite_backup_end,
+    .backup_keep = sqlite_backup_keep,
     .bulk = sqlite_bulk,
     .insert_many = sqlite_insert_many,
     .identify = identify,

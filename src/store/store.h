@@ -297,9 +297,21 @@ struct store_stats {
 void store_read_stats(struct store *store, struct store_stats *stats);
 
 /*
- * A consistent copy into `path` while it serves (slices on the writer's connection). SQLite only.
+ * A consistent copy into `path`, which is not there yet, while it serves: slices on the writer's
+ * connection. SQLite only. Whatever else is written by this store goes into the copy too, so that
+ * it is the book at the copy's end: every operation that was answered before `*until` is in it.
+ * `watch` may be NULL. What
+ * another process writes meanwhile makes the copy begin anew: of a book that is served, the server
+ * makes it.
  */
-KOP_MUST_CHECK enum code store_backup(struct store *store, const char *path, struct err *err);
+struct copy_watch {
+    /* After each slice, on the writer's thread: pages. false: give up (CODE_BUSY). */
+    bool (*go_on)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+KOP_MUST_CHECK enum code store_backup(struct store *store, const char *path,
+                                      const struct copy_watch *watch, unix_ms *until,
+                                      struct err *err);
 
 /*
  * Bulk loading with no other user (import --offline): rows in key order, one transaction in all, no

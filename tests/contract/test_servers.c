@@ -626,6 +626,7 @@ test_what_is_refused(void **state)
     struct store_options options = { .conninfo = conninfo };
     struct store *store;
     struct err err;
+    unix_ms until;
     (void)state;
 
     empty();
@@ -643,7 +644,7 @@ test_what_is_refused(void **state)
 
     empty();
     store = open_at(conninfo, 0);
-    assert_int_equal(store_backup(store, "/tmp/never", &err), CODE_USAGE);
+    assert_int_equal(store_backup(store, "/tmp/never", NULL, &until, &err), CODE_USAGE);
     assert_non_null(strstr(err.text, "pg_basebackup"));
     store_close(store);
 }

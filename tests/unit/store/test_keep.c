@@ -95,6 +95,7 @@ test_copy_while_serving(void **state)
     char copy[128];
     pthread_t thread;
     struct err err = { .code = OK };
+    unix_ms until;
     (void)state;
 
     place_make(&place);
@@ -106,9 +107,10 @@ test_copy_while_serving(void **state)
     while (__atomic_load_n(&scene.written, __ATOMIC_ACQUIRE) < 600)
         usleep(1000);
     uint64_t before = __atomic_load_n(&scene.written, __ATOMIC_ACQUIRE);
-    if (store_backup(scene.store, copy, &err) != OK)
+    if (store_backup(scene.store, copy, NULL, &until, &err) != OK)
         fail_msg("%s", err.text);
-    assert_int_equal(store_backup(scene.store, copy, &err), CODE_CONFLICT); /* never over a file */
+    /* Never over a file. */
+    assert_int_equal(store_backup(scene.store, copy, NULL, &until, &err), CODE_CONFLICT);
     __atomic_store_n(&scene.over, true, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);
     uint64_t after = scene.written;
@@ -127,17 +129,61 @@ test_copy_that_cannot_be(void **state)
     struct place place;
     struct store *store;
     struct err err = { .code = OK };
+    unix_ms until;
     (void)state;
 
     place_make(&place);
     struct store_options options = { .path = place.path, .create = true, .inline_runner = true };
     assert_int_equal(store_open_sqlite(&options, &store, NULL), OK);
-    assert_int_equal(store_backup(store, "/nowhere/at/all", &err), CODE_IO);
+    assert_int_equal(store_backup(store, "/nowhere/at/all", NULL, &until, &err), CODE_IO);
     assert_non_null(strstr(err.text, "/nowhere/at/all"));
     store_close(store);
     assert_int_equal(store_open_memory(&options, &store, NULL), OK);
-    assert_int_equal(store_backup(store, "/tmp/x", &err), CODE_USAGE);
+    assert_int_equal(store_backup(store, "/tmp/x", NULL, &until, &err), CODE_USAGE);
     store_close(store);
+    place_drop(&place);
+}
+
+static bool
+not_on(void *context, uint64_t done, uint64_t total)
+{
+    uint64_t *calls = context;
+
+    assert_true(done < total);
+    ++*calls;
+    return false;
+}
+
+static void
+test_copy_given_up(void **state)
+{
+    struct place place;
+    struct scene scene = { .over = false };
+    char copy[128], part[160];
+    pthread_t thread;
+    uint64_t calls = 0;
+    struct copy_watch watch = { not_on, &calls };
+    struct err err = { .code = OK };
+    unix_ms until;
+    (void)state;
+
+    place_make(&place);
+    snprintf(copy, sizeof copy, "%s.copy", place.path);
+    snprintf(part, sizeof part, "%s.part", copy);
+    struct store_options options = { .path = place.path, .create = true };
+    assert_int_equal(store_open_sqlite(&options, &scene.store, NULL), OK);
+    pthread_create(&thread, NULL, write_main, &scene);
+    while (calls == 0) { /* until the book is more than one slice */
+        enum code rc = store_backup(scene.store, copy, &watch, &until, &err);
+        assert_true(rc == OK || rc == CODE_BUSY);
+        assert_int_equal(rc == CODE_BUSY, calls == 1);
+        assert_int_equal(access(copy, F_OK) == 0, rc == OK);
+        assert_int_not_equal(access(part, F_OK), 0);
+        unlink(copy);
+    }
+    __atomic_store_n(&scene.over, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    store_close(scene.store);
     place_drop(&place);
 }
 
@@ -302,6 +348,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy_while_serving),
         cmocka_unit_test(test_copy_that_cannot_be),
+        cmocka_unit_test(test_copy_given_up),
         cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_bulk_cut_short),
         cmocka_unit_test(test_bulk_given_up),
