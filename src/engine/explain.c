@@ -282,7 +282,9 @@ tell_spread(const struct teller *teller)
     }
     add_amount(teller, teller->item->result);
     buf_addf(teller->buf,
-             teller->russian ? " распределено по строкам: %u (%s)" : " spread over %u lines (%s)",
+             teller->russian            ? " распределено по строкам: %u (%s)"
+             : teller->item->count == 1 ? " spread over %u line (%s)"
+                                        : " spread over %u lines (%s)",
              teller->item->count, spreading_names[teller->item->mode]);
 }
 
