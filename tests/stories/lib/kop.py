@@ -14,6 +14,7 @@ import tempfile
 
 KOPILKA = os.environ.get("KOPILKA", "build/kopilka")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BUILD = os.path.dirname(os.path.join(ROOT, KOPILKA))  # the tests' own programs lie there as well
 
 
 class Story:

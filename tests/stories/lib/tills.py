@@ -1,6 +1,6 @@
 """Scripted tills: many requests over many connections at once, and what was answered.
 
-Drives build/tests/kill/tills (see its prologue). A script is a list of Request; an answer is
+Drives the program tests/kill/tills (see its prologue). A script is a list of Request; an answer is
 (status, bytes). Standard library only.
 """
 import json
@@ -9,7 +9,7 @@ import subprocess
 
 import kop
 
-PROGRAM = os.environ.get("KOPILKA_TILLS", "build/tests/kill/tills")
+PROGRAM = os.environ.get("KOPILKA_TILLS", os.path.join(kop.BUILD, "tests/kill/tills"))
 
 
 class Request:
