@@ -128,7 +128,7 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
     const char *url = argument(arguments, "store", NULL);
     const char *key_file = argument(arguments, "key-file", NULL);
     char beside[1024];
-    struct service_options service = { .host = host_system(), .node = wish->node };
+    struct service_options service = { .host = host_system() };
     struct store_options store = {
         .path = db,
         .cache_bytes = wish->cache_bytes,
@@ -168,6 +168,8 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
 void
 book_close(struct book *book)
 {
+    if (book->service)
+        service_leave(book->service);
     if (book->store)
         store_close(book->store);
     if (book->service)

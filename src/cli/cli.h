@@ -74,7 +74,6 @@ struct book_wish {
     uint64_t cache_bytes;
     uint32_t readers;
     uint32_t lanes; /* connections to PostgreSQL that write (0: a few, as a command wants) */
-    uint32_t node;
 };
 /* Opens the book that `arguments` name; the key file is made with mode 0600 when `create`. */
 KOP_MUST_CHECK enum code book_open(const struct arguments *arguments, const struct book_wish *wish,

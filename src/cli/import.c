@@ -21,7 +21,6 @@
 
 enum {
     window = 256,
-    import_node = 1023, /* of ids: a server has another one, and both may make ids at once */
     slice_ms = 20,      /* work, when a server has the book open as well */
     pause_ms = 30,      /* and then let it work */
     receipt_block_bytes = 16 * 1024,
@@ -547,7 +546,7 @@ read_options(const struct arguments *arguments, struct import_options *out)
 static int
 run(const struct arguments *arguments)
 {
-    struct book_wish wish = { .node = import_node };
+    struct book_wish wish = { 0 };
     struct import_options import;
     struct refused_rows refused;
     struct book book;
@@ -600,7 +599,7 @@ static const char help[] =
     "that has changed since is refused (KEY_REUSED), not merged.\n"
     "\n"
     "A server may run meanwhile: the import then works in slices of 20 ms with pauses between\n"
-    "them (do not give the server --node 1023). --offline is for the first filling of a book:\n"
+    "them. --offline is for the first filling of a book:\n"
     "the programme is published, nobody is enrolled, no server runs. It makes the same book many\n"
     "times faster; if it is cut short, the book must be made anew.\n"
     "\n"

@@ -1,7 +1,7 @@
 /*
  * serve.c - the server: opens the book, listens, stops cleanly on SIGTERM and SIGINT.
  *
- * Owns:      the life of the process; the daily run inside it.
+ * Owns:      the life of the process; heartbeat and daily run inside it.
  * Invariant: what was acknowledged is in the book; a stop answers what is in flight first.
  * Tests:     tests/stories/
  */
@@ -9,6 +9,7 @@
 
 #include "cli/control.h"
 #include "jobs/daily.h"
+#include "jobs/heartbeat.h"
 
 #include <malloc.h>
 #include <poll.h>
@@ -29,7 +30,6 @@ static const struct option options[] = {
     { "cache-mib", "N", "page cache of the book in MiB (default: 64)" },
     { "readers", "N", "reader threads (default: 1)" },
     { "lanes", "N", "connections that write, on PostgreSQL (default: 16)" },
-    { "node", "N", "number of this server in ids, 0..1023 (default: 0)" },
     { "log", "FILE", "structured log, one JSON object a line ('-': standard error)" },
     { "no-daily", NULL, "do not run the daily job in this process" },
     { 0 },
@@ -78,6 +78,32 @@ await_stop(struct book *book, struct control *control)
     close(signal);
 }
 
+/* What works beside the requests. */
+struct background {
+    struct heartbeat *heartbeat;
+    struct daily_job *daily;
+};
+
+static void
+background_stop(struct background *background)
+{
+    daily_job_stop(background->daily);
+    heartbeat_stop(background->heartbeat);
+}
+
+static enum code
+background_start(struct background *background, struct service *service, bool daily,
+                 struct err *err)
+{
+    enum code rc = heartbeat_start(service, &background->heartbeat, err);
+
+    if (!rc && daily)
+        rc = daily_job_start(service, &background->daily, err);
+    if (rc)
+        background_stop(background);
+    return rc;
+}
+
 int
 serve_until_stopped(struct book *book, const struct serve_wish *wish)
 {
@@ -89,16 +115,15 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
         .threads = wish->threads,
         .log = wish->log,
     };
-    struct daily_job *daily = NULL;
+    struct background background = { 0 };
     struct api *api;
     struct err err;
     struct control control;
 
-    if (api_start(&api_options, &api, &err))
+    if (background_start(&background, book->service, wish->daily, &err))
         return complain(&err);
-    if (wish->daily && daily_job_start(book->service, &daily, &err)) {
-        api_stop(api, 0);
-        api_free(api);
+    if (api_start(&api_options, &api, &err)) {
+        background_stop(&background);
         return complain(&err);
     }
     if (wish->listening)
@@ -107,8 +132,10 @@ serve_until_stopped(struct book *book, const struct serve_wish *wish)
     await_stop(book, &control);
     control_close(&control);
     fprintf(stderr, "kopilka: stopping\n");
-    daily_job_stop(daily);
+    daily_job_stop(background.daily);
+    background.daily = NULL;
     api_stop(api, stop_deadline_ms);
+    background_stop(&background);
     book_close(book); /* answers what the store still holds, then closes */
     api_free(api);
     return 0;
@@ -159,7 +186,6 @@ run(const struct arguments *arguments)
                        << 20,
         .readers = (uint32_t)argument_number(arguments, "readers", 1, 64),
         .lanes = (uint32_t)argument_number(arguments, "lanes", 16, 256),
-        .node = (uint32_t)argument_number(arguments, "node", 0, 1023),
     };
     struct serve_wish serve = {
         .address = address,

@@ -40,6 +40,9 @@ enum {
     hold_default_ms = 15 * 60 * 1000,
     quote_valid_ms = 15 * 60 * 1000,
     person_unnamed_ms_max = 24 * 60 * 60 * 1000, /* then nobody's person is deleted */
+    id_lease_ms = 60 * 1000, /* so long ids can be made without the book: service/lease.h */
+    id_lease_of_bulk_ms = 7 * 24 * 60 * 60 * 1000, /* while a whole book is loaded */
+    catalogue_looks_per_second_max = 32, /* for something that is not known here */
     late_receipt_days_max = 3650, /* unless the programme says less */
 };
 

@@ -59,6 +59,8 @@ bulk_load_open(const struct bulk_load_options *options, struct bulk_load **load,
     key_table_init(&made->claims);
     arena_init(&made->scratch, heap_source(), 64 * 1024, request_arena_bytes_max);
     enum code rc = person_sealer_new(options->service, &made->sealer, err);
+    if (!rc) /* inside the one transaction nothing can be renewed */
+        rc = lease_keep(options->service, id_lease_of_bulk_ms, err);
     if (!rc)
         rc = store_bulk_begin(options->store, &made->bulk, err);
     if (rc) {

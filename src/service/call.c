@@ -52,6 +52,8 @@ work_fail(struct work *work, const struct err *err)
 void
 work_done(struct work *work)
 {
+    if (work->missing && work->refusal.outcome != OUTCOME_DONE && work_look(work))
+        return;
     if (work->refusal.outcome != OUTCOME_DONE)
         atomic_fetch_add(&work->service->refusals, 1);
     work->call->done(work->call);
@@ -62,7 +64,14 @@ work_next_id(struct work *work)
 {
     struct service *service = work->service;
 
-    return ids_next(&service->ids, service->host.now(service->host.context));
+    uint64_t id = ids_next(&service->ids, service->host.now(service->host.context));
+    struct err err;
+
+    if (!id) {
+        err_set(&err, CODE_BUSY, "this server has no number for ids just now, try again");
+        work_fail(work, &err);
+    }
+    return id;
 }
 
 /* ---- who asks ---- */
@@ -85,8 +94,12 @@ authenticate(struct work *work)
     struct text key_id = { header.ptr, split };
     struct text hex = { header.ptr + split + 1, split < header.len ? header.len - split - 1 : 0 };
     const struct key_entry *key = catalogue_key(work->catalogue, key_id);
-    if (!hex_decode(hex, secret, sizeof(secret)) || !key)
+    if (!hex_decode(hex, secret, sizeof(secret)))
         return work_refuse(work, OUTCOME_UNAUTHENTICATED, TEXT(""));
+    if (!key) {
+        work->missing = true;
+        return work_refuse(work, OUTCOME_UNAUTHENTICATED, TEXT(""));
+    }
     sha256(secret, sizeof(secret), hash);
     if (!secret_equal(hash, key->hash, sizeof(hash)))
         return work_refuse(work, OUTCOME_UNAUTHENTICATED, TEXT(""));
@@ -117,7 +130,8 @@ bool
 work_programme(struct work *work, struct text code)
 {
     work->programme = catalogue_programme(work->catalogue, work->tenant, code);
-    if (!work->programme || !work->programme->version_count)
+    work->missing = !work->programme || !work->programme->version_count;
+    if (work->missing)
         return work_refuse(work, OUTCOME_PROGRAMME_UNKNOWN, TEXT("/programme"));
     return true;
 }
@@ -126,7 +140,8 @@ bool
 work_version(struct work *work, unix_ms at)
 {
     work->version = programme_in_force(work->programme, at);
-    if (!work->version)
+    work->missing = !work->version;
+    if (work->missing)
         return work_refuse(work, OUTCOME_PROGRAMME_NOT_IN_FORCE, TEXT("/occurred_at"));
     work->step.plan = work->version->plan;
     return true;
@@ -363,6 +378,7 @@ work_take_repeat(struct work *work)
     }
     const struct version_entry *entry = programme_version(work->programme, head.version);
     struct record *record = arena_new(work->call->arena, struct record);
+    work->missing = !entry;
     if (!entry || !record) {
         err_set(&err, CODE_CORRUPT, "a record names version %u, which is not there", head.version);
         work_fail(work, &err);
@@ -440,6 +456,10 @@ work_submit(struct work *work, enum access access,
 
     if (work->call->arena->failed) { /* a key or claim may be cut short: the store forgets that */
         work_refuse(work, OUTCOME_TOO_MANY, TEXT(""));
+        work_done(work);
+        return;
+    }
+    if (work->refusal.outcome != OUTCOME_DONE) { /* no id */
         work_done(work);
         return;
     }
@@ -573,23 +593,40 @@ dispatch(struct work *work)
 }
 
 void
-service_call(struct service *service, struct call *call)
+work_begin(struct work *work)
 {
-    struct work *work = arena_new(call->arena, struct work);
+    struct call *call = work->call;
+    struct service *service = work->service;
 
-    assert(work); /* a request's arena holds at least this */
-    call->work = work;
-    work->service = service;
-    work->call = call;
-    work->tenant = call->tenant;
-    work->now = call->now ? call->now : service->host.now(service->host.context);
-    work->catalogue = atomic_load(&service->catalogue);
-    atomic_fetch_add(&service->calls[call->route], 1);
+    *work = (struct work){
+        .service = service,
+        .call = call,
+        .tenant = call->tenant,
+        .looked = work->looked,
+        .now = call->now ? call->now : service->host.now(service->host.context),
+        .catalogue = atomic_load(&service->catalogue),
+    };
     if (!call->trusted && routes[call->route].scope != SCOPE_NONE && !authenticate(work)) {
         work_done(work);
         return;
     }
     dispatch(work);
+}
+
+void
+service_call(struct service *service, struct call *call)
+{
+    struct work *work = arena_new(call->arena, struct work);
+    const struct route_info *route = &routes[call->route];
+
+    assert(work); /* a request's arena holds at least this */
+    call->work = work;
+    work->service = service;
+    work->call = call;
+    atomic_fetch_add(&service->calls[call->route], 1);
+    if (route->key != NAMED_NONE && call->route != CALL_PUBLISH)
+        lease_keep_by_hand(service);
+    work_begin(work);
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * catalogue.c - tenants, programmes, their versions as compiled plans, and API keys, in memory.
  *
- * Owns:      loading them from the store, and looking them up.
+ * Owns:      loading them from the store, looking them up, noticing what other servers wrote.
  * Invariant: a snapshot is never changed once it can be seen; older ones live until the service
  *            closes.
  * Tests:     tests/unit/service/test_catalogue.c
@@ -178,18 +178,6 @@ scopes_read(struct text written, uint32_t *scopes)
     return all_known;
 }
 
-/* Every row of a table. */
-struct rows {
-    struct row *row;
-    uint32_t count;
-};
-
-/* What the store says, all of one moment. */
-struct reading {
-    struct arena *arena;
-    struct rows tenants, programmes, versions, keys;
-};
-
 static enum code
 list_all(struct tx *tx, enum table table, struct arena *arena, struct rows *rows, struct err *err)
 {
@@ -201,39 +189,67 @@ list_all(struct tx *tx, enum table table, struct arena *arena, struct rows *rows
     return rc;
 }
 
-/* Rows alone: a read that takes long gives way to the log (see store/runner.c). */
+/* The number that every write of a config table raises (store/tx.c). */
 static enum code
-rows_run(struct tx *tx, struct op *op, struct err *err)
+read_config_version(struct tx *tx, struct arena *arena, uint64_t *version, struct err *err)
 {
-    struct reading *reading = op->context;
+    struct row key = { .cell = { { .text = TEXT("config_version") } } }, row;
+    bool found;
+    enum code rc = store_get(tx, TABLE_meta, &key, arena, &row, &found, err);
 
-    arena_reset(reading->arena);
-    enum code rc = list_all(tx, TABLE_tenant, reading->arena, &reading->tenants, err);
-    if (!rc)
-        rc = list_all(tx, TABLE_programme, reading->arena, &reading->programmes, err);
-    if (!rc)
-        rc = list_all(tx, TABLE_programme_version, reading->arena, &reading->versions, err);
-    if (!rc)
-        rc = list_all(tx, TABLE_api_key, reading->arena, &reading->keys, err);
+    *version = 0;
+    if (!rc && found && !text_to_u64(row.cell[1].text, version))
+        rc = err_set(err, CODE_CORRUPT, "the number of the configuration is '%.*s'",
+                     (int)row.cell[1].text.len, row.cell[1].text.ptr);
     return rc;
 }
 
 static enum code
-read_rows(struct service *service, struct reading *reading, struct err *err)
+list_rows(struct draft *draft, struct tx *tx, struct err *err)
 {
-    enum code rc = OK;
+    struct arena *arena = &draft->catalogue->arena;
 
-    for (int tried = 0; tried < read_tries_max; tried++) {
-        struct op op = { .access = ACCESS_READ, .run = rows_run, .context = reading };
-        struct arena arena;
-        arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
-        op.arena = &arena;
-        rc = store_run(service->store, &op, err);
-        arena_release(&arena);
-        if (rc != CODE_BUSY)
-            break;
-    }
+    arena_reset(arena);
+    enum code rc = list_all(tx, TABLE_tenant, arena, &draft->tenants, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_programme, arena, &draft->programmes, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_programme_version, arena, &draft->versions, err);
+    if (!rc)
+        rc = list_all(tx, TABLE_api_key, arena, &draft->keys, err);
     return rc;
+}
+
+void
+draft_release(struct draft *draft)
+{
+    if (draft->catalogue) {
+        arena_release(&draft->catalogue->arena);
+        free(draft->catalogue);
+    }
+    draft->catalogue = NULL;
+}
+
+/*
+ * Rows alone: a read that takes long gives way to the log (see store/runner.c). The number first:
+ * the rows are of its moment, or newer.
+ */
+enum code
+draft_read(struct draft *draft, struct tx *tx, struct op *op, struct err *err)
+{
+    const struct catalogue *in_force = atomic_load(&draft->service->catalogue);
+    uint64_t version;
+    enum code rc = read_config_version(tx, op->arena, &version, err);
+
+    draft_release(draft); /* of a run before this one */
+    if (rc || (in_force && in_force->config_version >= version))
+        return rc;
+    draft->catalogue = calloc(1, sizeof(*draft->catalogue));
+    if (!draft->catalogue)
+        return err_set(err, CODE_NO_MEMORY, "no memory for the catalogue");
+    arena_init(&draft->catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
+    draft->catalogue->config_version = version;
+    return list_rows(draft, tx, err);
 }
 
 /* ---- a snapshot is made of them ---- */
@@ -340,9 +356,9 @@ make_versions(struct catalogue *catalogue, struct programme_entry *programmes,
 }
 
 static enum code
-make_programmes(struct catalogue *catalogue, const struct reading *reading, struct err *err)
+make_programmes(struct catalogue *catalogue, const struct draft *draft, struct err *err)
 {
-    const struct rows *rows = &reading->programmes;
+    const struct rows *rows = &draft->programmes;
     struct programme_entry *programmes = arena_array(&catalogue->arena, struct programme_entry,
                                                      rows->count);
 
@@ -355,7 +371,7 @@ make_programmes(struct catalogue *catalogue, const struct reading *reading, stru
     }
     catalogue->programme = programmes;
     catalogue->programme_count = rows->count;
-    return make_versions(catalogue, programmes, &reading->versions, err);
+    return make_versions(catalogue, programmes, &draft->versions, err);
 }
 
 static enum code
@@ -374,49 +390,137 @@ make_tenants(struct catalogue *catalogue, const struct rows *rows, struct err *e
     return OK;
 }
 
-/* Reads the store and fills `catalogue`, which follows `older`. */
+/* Fills draft->catalogue, which follows `older`. */
 static enum code
-load(struct service *service, struct catalogue *catalogue, const struct catalogue *older,
-     struct err *err)
+make(struct draft *draft, const struct catalogue *older, struct err *err)
 {
-    struct reading reading = { .arena = &catalogue->arena };
-    enum code rc = read_rows(service, &reading, err);
+    struct catalogue *catalogue = draft->catalogue;
 
-    if (rc)
-        return rc;
     map_init(&catalogue->key_by_id, &catalogue->arena);
-    catalogue->tenant_count = catalogue->programme_count = catalogue->key_count = 0;
     catalogue->older = older;
-    rc = make_tenants(catalogue, &reading.tenants, err);
+    enum code rc = make_tenants(catalogue, &draft->tenants, err);
     if (!rc)
-        rc = make_programmes(catalogue, &reading, err);
+        rc = make_programmes(catalogue, draft, err);
     if (!rc)
-        rc = make_keys(catalogue, &reading.keys, err);
+        rc = make_keys(catalogue, &draft->keys, err);
     return rc;
 }
 
-/*
- * Whoever replaces a snapshot has read the store after that snapshot was there: of two that reload
- * at once one finds that it was overtaken, and reads again. So no publication is lost.
- */
+/* Of two that read at once the one that read more stays, whoever comes last: nothing is lost. */
+enum code
+draft_adopt(struct draft *draft, struct err *err)
+{
+    struct catalogue *made = draft->catalogue;
+    const struct catalogue *older = atomic_load(&draft->service->catalogue);
+
+    if (!made)
+        return OK;
+    enum code rc = make(draft, older, err);
+    while (!rc && !(older && older->config_version >= made->config_version)) {
+        made->older = older; /* plans of one that is older yet are there as long */
+        if (atomic_compare_exchange_weak(&draft->service->catalogue, &older, made)) {
+            draft->catalogue = NULL;
+            return OK;
+        }
+    }
+    draft_release(draft);
+    return rc ? err_wrap(err, "cannot load the catalogue") : OK;
+}
+
+static enum code
+draft_run(struct tx *tx, struct op *op, struct err *err)
+{
+    return draft_read(op->context, tx, op, err);
+}
+
 enum code
 catalogue_reload(struct service *service, struct err *err)
 {
-    struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
-    const struct catalogue *older;
-    enum code rc;
+    struct draft draft = { .service = service };
+    enum code rc = CODE_BUSY;
 
-    if (!catalogue)
-        return err_set(err, CODE_NO_MEMORY, "no memory for the catalogue");
-    arena_init(&catalogue->arena, heap_source(), 1 << 16, (size_t)1 << 32);
-    do {
-        older = atomic_load(&service->catalogue);
-        rc = load(service, catalogue, older, err);
-    } while (!rc && !atomic_compare_exchange_strong(&service->catalogue, &older, catalogue));
-    if (rc) {
-        arena_release(&catalogue->arena);
-        free(catalogue);
-        return err_wrap(err, "cannot load the catalogue");
+    for (int tried = 0; rc == CODE_BUSY && tried < read_tries_max; tried++) {
+        struct op op = { .access = ACCESS_READ, .run = draft_run, .context = &draft };
+        struct arena arena;
+        arena_init(&arena, heap_source(), 1 << 12, 1 << 16);
+        op.arena = &arena;
+        rc = store_run(service->store, &op, err);
+        arena_release(&arena);
     }
-    return OK;
+    if (!rc)
+        return draft_adopt(&draft, err);
+    draft_release(&draft);
+    return err_wrap(err, "cannot load the catalogue");
+}
+
+/* ---- something that another server wrote ---- */
+
+struct look {
+    struct op op;
+    struct draft draft;
+    struct work *work;
+};
+
+/* A few in each second, so that wrong names and keys cost the store little. */
+static bool
+look_is_allowed(struct service *service)
+{
+    enum { count_bits = 8 };
+    uint64_t second = (uint64_t)(service->host.now(service->host.context) / 1000);
+    uint64_t before = atomic_load(&service->looks), count;
+
+    do {
+        count = before >> count_bits == second ? before & ((1u << count_bits) - 1) : 0;
+        if (count >= catalogue_looks_per_second_max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&service->looks, &before,
+                                           second << count_bits | (count + 1)));
+    return true;
+}
+
+static enum code
+look_run(struct tx *tx, struct op *op, struct err *err)
+{
+    struct look *look = op->context;
+
+    return draft_read(&look->draft, tx, op, err);
+}
+
+static void
+look_done(struct op *op)
+{
+    struct look *look = op->context;
+    struct work *work = look->work;
+    struct err err;
+
+    if (op->code || draft_adopt(&look->draft, &err))
+        draft_release(&look->draft);
+    if (op->code == OK && atomic_load(&work->service->catalogue) != work->catalogue)
+        work_begin(work);
+    else
+        work_done(work);
+}
+
+bool
+work_look(struct work *work)
+{
+    struct look *look = NULL;
+    struct err err;
+
+    if (!work->looked && look_is_allowed(work->service))
+        look = arena_new(work->call->arena, struct look);
+    work->looked = true;
+    if (!look)
+        return false;
+    look->work = work;
+    look->draft.service = work->service;
+    look->op = (struct op){
+        .access = ACCESS_READ,
+        .priority = work->call->priority,
+        .arena = work->call->arena,
+        .run = look_run,
+        .done = look_done,
+        .context = look,
+    };
+    return store_submit(work->service->store, &look->op, &err) == OK;
 }

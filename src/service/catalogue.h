@@ -49,6 +49,7 @@ struct catalogue {
     const struct key_entry *key;
     struct map key_by_id;          /* its place in `key`: a chain has thousands of tills */
     struct arena arena;            /* that all of it lies in */
+    uint64_t config_version;       /* of the book when it was read: rises with each write */
     const struct catalogue *older; /* kept for operations in flight */
 };
 

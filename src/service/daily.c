@@ -44,12 +44,15 @@ settle_one(struct daily *daily, struct tx *tx, struct op *op, uint64_t owner_id,
     version = programme ? programme_in_force(programme, daily->now) : NULL;
     if (!version)
         return OK;
+    uint64_t id = ids_next(&daily->service->ids,
+                           daily->service->host.now(daily->service->host.context));
+    if (!id)
+        return err_set(err, CODE_BUSY, "this server has no number for ids just now");
     struct step step = {
         .plan = version->plan,
         .arena = op->arena,
         .now = daily->now,
-        .op_id = ids_next(&daily->service->ids,
-                          daily->service->host.now(daily->service->host.context)),
+        .op_id = id,
         .owner_id = owner_id,
         .view = &view,
     };
@@ -99,6 +102,7 @@ service_daily(struct service *service, unix_ms now, struct daily_result *result,
             .context = &daily,
         };
         arena_reset(&arena);
+        lease_keep_by_hand(service);
         rc = store_run(service->store, &look, err);
         if (!rc && daily.count > 0)
             rc = store_run(service->store, &settle, err);

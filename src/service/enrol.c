@@ -131,7 +131,7 @@ enrol_prepare(struct work *work, struct enrol_work *enrol)
     work->step.op_id = work_next_id(work);
     enrol->input.person_id = enrol->id;
     enrol->input.at = work->now;
-    return true;
+    return enrol->id && work->step.op_id;
 }
 
 static enum code

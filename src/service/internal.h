@@ -11,6 +11,7 @@
 #include "flow/flow.h"
 #include "service/catalogue.h"
 #include "service/ids.h"
+#include "service/lease.h"
 #include "service/render.h"
 #include "service/service.h"
 
@@ -18,10 +19,12 @@ struct service {
     struct store *store;
     struct host host;
     struct ids ids;
+    struct lease lease;
     const char *zone_dir;
     unsigned char person_master[32]; /* wraps the persons' keys */
     struct hmac_key directory_key;   /* keyed hashes of cards, telephones … */
     _Atomic(const struct catalogue *) catalogue;
+    _Atomic uint64_t looks; /* second and how many in it: see work_look() */
     _Atomic uint64_t calls[call_count], refusals, failures, swept;
 };
 
@@ -31,6 +34,8 @@ struct work {
     struct call *call;
     const struct catalogue *catalogue; /* pinned */
     const struct key_entry *key;       /* NULL: trusted */
+    bool missing; /* the catalogue lacks what was named: another server may have written it */
+    bool looked;  /* it was looked for in the book already */
     uint32_t tenant;
     unix_ms now;
     const struct programme_entry *programme;
@@ -51,7 +56,10 @@ struct work {
     enum code (*render)(struct work *work, struct buf *out, struct err *err);
 };
 
-/* A new id, by the host's clock: `now` may lie in the past, ids never do. */
+/*
+ * A new id, by the host's clock: `now` may lie in the past, ids never do. 0: there is none, and the
+ * request is refused (BUSY); work_submit() then only says so.
+ */
 uint64_t work_next_id(struct work *work);
 
 /* Refuse: sets the outcome; the first refusal stays. Returns false so that `return
@@ -59,7 +67,8 @@ uint64_t work_next_id(struct work *work);
 bool work_refuse(struct work *work, enum outcome outcome, struct text pointer);
 /* A failure of the world: INTERNAL or BUSY, logged once at the edge. */
 void work_fail(struct work *work, const struct err *err);
-/* Nothing more to do: tell the caller. */
+/* Nothing more to do: tell the caller. A refusal for something that is missing in the catalogue
+ * looks into the book first, and begins anew if that knows more. */
 void work_done(struct work *work);
 
 /* The programme named in the body, and its version in force at `at`. */
@@ -123,8 +132,26 @@ KOP_MUST_CHECK enum code seal(struct changes *changes, struct arena *arena, stru
 KOP_MUST_CHECK enum code sweep_persons(struct service *service, unix_ms before, uint64_t *swept,
                                        struct err *err);
 
-/* Rebuild the catalogue from the store and replace the old one (service/catalogue.c). */
+/* Read the store, and replace the catalogue if that is older. Not on the store's threads. */
 KOP_MUST_CHECK enum code catalogue_reload(struct service *service, struct err *err);
+/* The same in two halves (service/catalogue.c): rows inside an operation, and the rest after it. */
+struct rows {
+    struct row *row;
+    uint32_t count;
+};
+struct draft {
+    struct service *service;
+    struct catalogue *catalogue; /* to be; NULL: the one in force is as new */
+    struct rows tenants, programmes, versions, keys;
+};
+KOP_MUST_CHECK enum code draft_read(struct draft *draft, struct tx *tx, struct op *op,
+                                    struct err *err);
+KOP_MUST_CHECK enum code draft_adopt(struct draft *draft, struct err *err);
+void draft_release(struct draft *draft);
+/* The catalogue lacks what `work` names: look into the book, once. false: that was done already. */
+bool work_look(struct work *work);
+/* Begin anew with the catalogue that is in force now: nothing was written (service/call.c). */
+void work_begin(struct work *work);
 /* The bytes of zone `name`, in the arena; empty for UTC. */
 KOP_MUST_CHECK enum code zone_read(struct service *service, struct text name, struct arena *arena,
                                    struct text *tzif, struct err *err);

@@ -53,6 +53,7 @@ look_at_owner(struct work *work, struct tx *tx, bool *found, struct err *err)
     }
     work->programme = catalogue_programme_no(work->catalogue, work->tenant, owner->programme);
     work->version = work->programme ? programme_near(work->programme, work->now) : NULL;
+    work->missing = !work->version;
     if (!work->version)
         return err_set(err, CODE_CORRUPT, "an owner's programme is not in the catalogue");
     work->step.plan = work->version->plan;
@@ -385,7 +386,7 @@ opening_prepare(struct work *work, struct whom *whom, struct opening_input *open
                                                      : OUTCOME_FIELD_FORMAT,
                            TEXT("/points"));
     work->step.op_id = work_next_id(work);
-    return true;
+    return work->step.op_id != 0;
 }
 
 void

@@ -77,6 +77,7 @@ plan_of_origin(struct work *work, struct err *err)
     if (rc)
         return rc;
     entry = programme_version(work->programme, head.version);
+    work->missing = !entry;
     if (!entry)
         return err_set(err, CODE_CORRUPT, "a record names version %u, which is not there",
                        head.version);
@@ -390,6 +391,7 @@ receipt_run(struct tx *tx, struct op *op, struct err *err)
     if (rc)
         return rc;
     work->version = work->programme ? programme_version(work->programme, head.version) : NULL;
+    work->missing = !work->version;
     if (!work->version)
         return err_set(err, CODE_CORRUPT, "a receipt names version %u, which is not there",
                        head.version);

@@ -56,7 +56,8 @@ service_open(const struct service_options *options, struct service **service, st
     made->store = options->store;
     made->host = options->host;
     made->zone_dir = options->zone_dir ? options->zone_dir : "/usr/share/zoneinfo";
-    ids_init(&made->ids, options->node);
+    ids_init(&made->ids);
+    lease_init(&made->lease);
     derive_key(options->master_key, "person", made->person_master);
     derive_key(options->master_key, "directory", key);
     hmac_prepare(&made->directory_key, key, sizeof(key));
@@ -81,6 +82,26 @@ service_close(struct service *service)
         free(gone);
     }
     free(service);
+}
+
+enum code
+service_beat(struct service *service, struct err *err)
+{
+    enum code rc = lease_keep(service, id_lease_ms, err);
+
+    return rc ? rc : catalogue_reload(service, err);
+}
+
+void
+service_driven(struct service *service, bool driven)
+{
+    atomic_store(&service->lease.driven, driven);
+}
+
+void
+service_leave(struct service *service)
+{
+    lease_give_back(service);
 }
 
 bool

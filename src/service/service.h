@@ -31,14 +31,26 @@ struct service_options {
     struct store *store;
     struct host host;
     unsigned char master_key[master_key_bytes];
-    uint32_t node; /* 0..1023, in ids */
     const char *zone_dir; /* TZif files; NULL: /usr/share/zoneinfo */
 };
 
 /* Reads the catalogue. The store stays the caller's. */
 KOP_MUST_CHECK enum code service_open(const struct service_options *options,
                                       struct service **service, struct err *err);
+/* The store may be closed before: operations that it still holds are answered by then. */
 void service_close(struct service *service);
+
+/*
+ * The heartbeat, about once a second: renews the lease of the numbers that ids are made with, and
+ * takes note of programmes and keys that others wrote into the book. After service_driven() ids
+ * hang on it; before that (commands, tests) service_call() renews on its caller's thread, and
+ * nothing is noticed but what a request names. Waits for the store: not on its threads, and one
+ * thread alone.
+ */
+KOP_MUST_CHECK enum code service_beat(struct service *service, struct err *err);
+void service_driven(struct service *service, bool driven);
+/* Give the lease back, while the store is open and when no call is made any more. */
+void service_leave(struct service *service);
 
 enum scope { SCOPE_NONE = 0, SCOPE_TILL = 1, SCOPE_READ = 2, SCOPE_MEMBERS = 4, SCOPE_ADMIN = 8 };
 enum operation_key { NAMED_NONE, NAMED_RECEIPT, NAMED_HEADER, NAMED_NATURAL };

@@ -53,6 +53,7 @@ note_write(struct tx *tx, enum table table, struct err *err)
         tx->stop = TX_SHARED;
         return err_set(err, CODE_AGAIN, "rows of all servers are written under a lock");
     }
+    tx->wrote_config = tx->wrote_config || class == CLASS_CONFIG;
     tx->wrote_owner = tx->wrote_owner || class == CLASS_OWNER;
     tx->wrote_person = tx->wrote_person || class == CLASS_PERSON;
     if (tx->wrote_owner && tx->wrote_person)
@@ -277,6 +278,29 @@ store_find(struct tx *tx, struct text key, struct directory_row *row, bool *foun
     return OK;
 }
 
+/* In the transaction that wrote config rows, so that whoever sees the number sees them as well. */
+static enum code
+raise_config_version(struct tx *tx, struct err *err)
+{
+    struct cell row[] = { { .text = TEXT("config_version") }, { .number = 0 } };
+    struct query query;
+    struct buf next;
+    uint64_t version = 0;
+
+    enum code rc = tx_run_one(tx, TABLE_meta, VERB_GET, row, tx->op->arena, &query, err);
+    if (rc)
+        return rc;
+    if (query.row_count > 0 && !text_to_u64(query.cell[COL(meta, value)].text, &version))
+        return err_set(err, CODE_CORRUPT, "the row config_version of meta is no number");
+    buf_init(&next, tx->op->arena, 24);
+    buf_add_u64(&next, version + 1);
+    row[COL(meta, value)].text = buf_text(&next);
+    if (next.failed)
+        return err_set(err, CODE_NO_MEMORY, "no memory for the configuration's number");
+    tx->wrote_config = false;
+    return tx_run_one(tx, TABLE_meta, VERB_PUT, row, NULL, &query, err);
+}
+
 enum code
 tx_write_late(struct tx *tx, struct err *err)
 {
@@ -308,6 +332,8 @@ tx_write_late(struct tx *tx, struct err *err)
         tx->wrote_claim = true;
         rc = tx_run_one(tx, TABLE_claim, VERB_INSERT, param, NULL, &query, err);
     }
+    if (rc == OK && tx->wrote_config)
+        rc = raise_config_version(tx, err);
     tx->late = NULL;
     tx->claims = false;
     return rc ? err_wrap(err, "directory and claim") : OK;

@@ -38,6 +38,7 @@ struct tx {
     struct op *op;
     bool wrote;                     /* something went to the database: a failure must roll back */
     bool wrote_owner, wrote_person; /* never both in one transaction */
+    bool wrote_config;     /* tx_write_late() raises config_version */
     bool broken;           /* a statement failed: the transaction cannot be trusted any more */
     struct late_row *late; /* in key order, each key once */
     bool claims;           /* store_write() ran, so the claim is to be written */

@@ -164,7 +164,6 @@ session_open(struct session *session, const struct server *server, uint32_t numb
     struct service_options service = {
         .host = { .now = session_now, .random = session_random, .context = session },
         .master_key = "the key of both servers' books.",
-        .node = number,
     };
     struct ground *ground;
     struct err err = { .code = OK };

@@ -248,6 +248,19 @@ run_sql(const char *sql)
     PQclear(result);
 }
 
+static void
+set_clocks(unix_ms now)
+{
+    struct err err;
+
+    for (uint32_t i = 0; i < sessions; i++) {
+        stage.session[i].now = now;
+        if (service_beat(stage.session[i].service, &err)) /* here, and not between the steps */
+            fail_msg("%s", err.text);
+    }
+    scene.at = now;
+}
+
 /*
  * Two members. The first has 100 points of which 10 are held by a reserve, and a receipt of which
  * anything may be given back; of a `late` scene all that is long ago.
@@ -260,8 +273,7 @@ set_scene(bool late)
     run_sql("DELETE FROM owner; DELETE FROM movement; DELETE FROM lot; DELETE FROM counter;"
             "DELETE FROM receipt; DELETE FROM returned; DELETE FROM member; DELETE FROM person;"
             "DELETE FROM directory; DELETE FROM claim");
-    stage.session[0].now = stage.session[1].now = BEGINNING;
-    scene.at = BEGINNING;
+    set_clocks(BEGINNING);
     scene.at_text = "2026-03-01T09:00:00Z";
     for (uint32_t i = 0; i < 2; i++) {
         must(session, enrol(session, i == 0 ? "enrol-0" : "enrol-1",
@@ -273,7 +285,7 @@ set_scene(bool late)
     must(session, buy(session, CALL_RESERVE, held, "C0", "500.00", "10.00", NULL));
     take_field(session->answer, "reserve", scene.reserve);
     if (late) {
-        scene.at = stage.session[0].now = stage.session[1].now = LATER;
+        set_clocks(LATER);
         scene.at_text = "2026-03-21T09:00:00Z";
     }
 }

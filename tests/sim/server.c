@@ -52,7 +52,6 @@ static void open_service(struct server *server)
     struct service_options service = {
         .host = { .now = host_now, .random = host_random, .context = server },
         .master_key = "a key that the simulation keeps.",
-        .node = 1,
     };
     struct err err = { 0 };
 

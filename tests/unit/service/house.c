@@ -44,11 +44,10 @@ open_service(struct house *house)
         .store = house->store,
         .host = { .now = house_now, .random = house_random, .context = house },
         .master_key = { 1, 2, 3 },
-        .node = 5,
     };
     struct err err;
 
-    if (service_open(&options, &house->service, &err))
+    if (service_open(&options, &house->service, &err) || service_beat(house->service, &err))
         fail_msg("%s", err.text);
 }
 

@@ -29,13 +29,21 @@ time_of(uint64_t id)
     return id >> (id_node_bits + id_sequence_bits);
 }
 
+/* A lease of all time. */
+static void
+begin(struct ids *ids, uint32_t node)
+{
+    ids_init(ids);
+    ids_lease(ids, node, EPOCH, EPOCH + INT64_C(69) * 366 * 86400000);
+}
+
 static void
 they_tell_time_and_node(void **state)
 {
     struct ids ids;
 
     (void)state;
-    ids_init(&ids, 777);
+    begin(&ids, 777);
     uint64_t a = ids_next(&ids, EPOCH + 1000);
     uint64_t b = ids_next(&ids, EPOCH + 1007);
     assert_int_equal(node_of(a), 777);
@@ -50,7 +58,7 @@ a_clock_that_stands(void **state)
     uint64_t last = 0;
 
     (void)state;
-    ids_init(&ids, 1);
+    begin(&ids, 1);
     for (int i = 0; i < 10000; i++) { /* more than a millisecond has room for */
         uint64_t id = ids_next(&ids, EPOCH + 5);
         assert_true(id > last);
@@ -67,7 +75,7 @@ a_clock_that_goes_back(void **state)
     uint64_t last = 0;
 
     (void)state;
-    ids_init(&ids, 1023);
+    begin(&ids, 1023);
     for (int i = 0; i < 10000; i++) {
         uint64_t id = ids_next(&ids, EPOCH + 1000000 - i * 97);
         assert_true(id > last);
@@ -86,10 +94,10 @@ positive_and_above_the_reserved(void **state)
 
     (void)state;
     for (size_t i = 0; i < KOP_COUNT(times); i++) {
-        ids_init(&ids, 0);
+        begin(&ids, 0);
         assert_true(ids_next(&ids, times[i]) >= ID_RESERVED);
     }
-    ids_init(&ids, 1023);
+    begin(&ids, 1023);
     unix_ms last_of_2092 = EPOCH + INT64_C(69) * 365 * 86400000;
     assert_true((int64_t)ids_next(&ids, last_of_2092) > 0);
 }
@@ -101,14 +109,41 @@ the_least_of_a_moment(void **state)
     struct ids before, at;
 
     (void)state;
-    ids_init(&before, 1023);
-    ids_init(&at, 0);
+    begin(&before, 1023);
+    begin(&at, 0);
     for (unix_ms now = EPOCH + 5; now < EPOCH + 5000000; now += 999) {
         assert_true(ids_next(&before, now - 1) < ids_from(now));
         assert_true(ids_next(&at, now) >= ids_from(now));
     }
     assert_true(ids_from(EPOCH) >= ID_RESERVED);
     assert_true(ids_from(INT64_MIN) >= ID_RESERVED);
+}
+
+static void
+within_a_lease_alone(void **state)
+{
+    struct ids ids;
+
+    (void)state;
+    ids_init(&ids);
+    assert_int_equal(ids_next(&ids, EPOCH + 1000), 0);
+    assert_true(ids_leased_upto(&ids) == INT64_MIN);
+    ids_lease(&ids, 7, EPOCH + 5000, EPOCH + 6000);
+    assert_true(ids_leased_upto(&ids) == EPOCH + 6000);
+    assert_true(ids_made_upto(&ids) == EPOCH + 5000);
+    assert_int_equal(ids_next(&ids, EPOCH + 6000), 0); /* it slept */
+    uint64_t first = ids_next(&ids, EPOCH + 1000);     /* the clock is behind */
+    assert_true(first == (ids_from(EPOCH + 5000) | 7u << id_sequence_bits));
+    assert_true(ids_made_upto(&ids) == EPOCH + 5001);
+    uint64_t last = ids_next(&ids, EPOCH + 5999);
+    for (uint64_t id; (id = ids_next(&ids, EPOCH + 5999)) != 0; last = id)
+        assert_true(id > last);
+    assert_true(last < ids_from(EPOCH + 6000));
+    assert_true(ids_made_upto(&ids) == EPOCH + 6000);
+    ids_lease(&ids, 8, EPOCH + 2000, EPOCH + 7000); /* another node: still never backwards */
+    assert_true(ids_next(&ids, EPOCH + 1000) > last);
+    ids_end_lease(&ids);
+    assert_int_equal(ids_next(&ids, EPOCH + 6500), 0);
 }
 
 static struct ids shared;
@@ -139,7 +174,7 @@ four_threads_at_once(void **state)
 
     (void)state;
     assert_non_null(ids);
-    ids_init(&shared, 3);
+    begin(&shared, 3);
     for (int t = 0; t < threads; t++)
         assert_int_equal(pthread_create(&thread[t], NULL, take_many, ids + t * each), 0);
     for (int t = 0; t < threads; t++)
@@ -183,6 +218,7 @@ main(void)
         cmocka_unit_test(a_clock_that_goes_back),
         cmocka_unit_test(positive_and_above_the_reserved),
         cmocka_unit_test(the_least_of_a_moment),
+        cmocka_unit_test(within_a_lease_alone),
         cmocka_unit_test(four_threads_at_once),
         cmocka_unit_test(owners_without_a_card),
     };

@@ -93,7 +93,12 @@ bar_run(struct tx *tx, struct op *op, struct err *err)
 static uint64_t
 next_id(void)
 {
-    return ids_next(&house.service->ids, house.now);
+    uint64_t id;
+
+    lease_keep_by_hand(house.service);
+    id = ids_next(&house.service->ids, house.now);
+    assert_int_not_equal(id, 0);
+    return id;
 }
 
 /* What an enrolment leaves that is killed after its first half: the person's id. */
