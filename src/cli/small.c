@@ -13,32 +13,38 @@ static const struct option key_options[] = {
     { "scopes", "LIST", "of till, read, members, admin (default: till,read,members)" },
     { "outlet", "CODE", "only for this outlet" },
     { "till", "CODE", "only for this till" },
+    { "revoke", "ID", "end a key instead: ID stands between kop_ and the next _" },
     { 0 },
 };
 
 static int
 run_key(const struct arguments *arguments)
 {
-    struct book_wish wish = { .create = true };
+    const char *revoked = argument(arguments, "revoke", NULL);
+    struct book_wish wish = { .create = !revoked };
     char token[key_token_bytes];
     struct book book;
     struct err err;
 
     if (book_open(arguments, &wish, &book, &err))
         return complain(&err);
-    enum code rc = service_new_key(
-        book.service, book.tenant, argument(arguments, "scopes", "till,read,members"),
-        argument(arguments, "outlet", ""), argument(arguments, "till", ""), token, &err);
+    enum code rc =
+        revoked ? service_revoke_key(book.service, book.tenant, text_of(revoked), &err)
+                : service_new_key(book.service, book.tenant,
+                                  argument(arguments, "scopes", "till,read,members"),
+                                  argument(arguments, "outlet", ""),
+                                  argument(arguments, "till", ""), token, &err);
     if (!rc)
-        printf("%s\n", token);
+        printf("%s\n", revoked ? revoked : token);
     book_close(&book);
     return rc ? complain(&err) : 0;
 }
 
 const struct command command_key = {
     .name = "key",
-    .summary = "make an API key and print it once",
-    .help = "Only a hash of it is kept. A server that runs already learns of it at its next start.",
+    .summary = "make an API key and print it once, or end one",
+    .help = "Only a hash of it is kept. Servers that run already know it at once,\n"
+            "and stop taking one that was revoked within a second or two.",
     .option = key_options,
     .run = run_key,
 };

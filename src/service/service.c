@@ -231,6 +231,34 @@ service_new_key(struct service *service, uint32_t tenant, const char *scopes, co
     return run_admin(service, &admin, key_run, err);
 }
 
+static enum code
+revoke_run(struct tx *tx, struct op *op, struct err *err)
+{
+    enum { of_tenant = 1, state = 7, revoked = 1 };
+    struct admin_work *admin = op->context;
+    struct row key = { .cell = { { .text = admin->code } } };
+    enum code rc = store_get(tx, TABLE_api_key, &key, op->arena, &admin->row, &admin->found, err);
+
+    if (rc)
+        return rc;
+    admin->found = admin->found && admin->row.cell[of_tenant].number == admin->tenant;
+    if (!admin->found || admin->row.cell[state].number == revoked)
+        return OK;
+    admin->row.cell[state].number = revoked;
+    return store_put(tx, TABLE_api_key, &admin->row, err);
+}
+
+enum code
+service_revoke_key(struct service *service, uint32_t tenant, struct text key_id, struct err *err)
+{
+    struct admin_work admin = { .code = key_id, .tenant = tenant };
+    enum code rc = run_admin(service, &admin, revoke_run, err);
+
+    if (!rc && !admin.found)
+        rc = err_set(err, CODE_NOT_FOUND, "no key '%.*s'", (int)key_id.len, key_id.ptr);
+    return rc;
+}
+
 /* ---- health and metrics ---- */
 
 void

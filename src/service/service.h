@@ -126,6 +126,9 @@ enum { key_token_bytes = 96 };
 KOP_MUST_CHECK enum code service_new_key(struct service *service, uint32_t tenant,
                                          const char *scopes, const char *outlet, const char *till,
                                          char *token, struct err *err);
+/* End the key whose token is "kop_<key_id>_…"; NOT_FOUND: the tenant has none. Twice is once. */
+KOP_MUST_CHECK enum code service_revoke_key(struct service *service, uint32_t tenant,
+                                            struct text key_id, struct err *err);
 
 /*
  * The daily run: touch every owner with something due by `now`, in slices at low priority; delete
