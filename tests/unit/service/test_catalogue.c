@@ -257,6 +257,80 @@ versions_are_found_by_time(void **state)
     assert_null(programme_near(&programme, 100));
 }
 
+/* ---- two services on one book ---- */
+
+static struct answer
+see(struct house *seer, const char *id)
+{
+    struct question question = { .route = CALL_PROGRAMME, .param = { id } };
+
+    return house_ask(seer, &question, NULL);
+}
+
+static void
+what_another_wrote(bool with_threads)
+{
+    char document[document_max], token[key_token_bytes], header[key_token_bytes + 8], id[32];
+    struct question listing = { .route = CALL_PROGRAMMES, .authorization = header };
+    struct err err;
+
+    house_open(&house, with_threads);
+    struct house other = house; /* its clock too */
+    house_restart(&other);      /* closes the service of both: */
+    house.service = NULL;
+    struct service *second = other.service;
+    struct service_options options = {
+        .store = house.store, .host = host_system(), .master_key = { 1, 2, 3 }
+    };
+    if (service_open(&options, &house.service, &err) || service_beat(house.service, &err))
+        fail_msg("%s", err.text);
+
+    write_document(document, "fresh", 2);
+    house_publish(&house, "fresh", document, DAY_MS);
+    assert_int_equal(see(&other, "fresh").outcome, OUTCOME_DONE); /* at once */
+    assert_int_equal(see(&other, "stale").outcome, OUTCOME_PROGRAMME_UNKNOWN);
+    assert_int_equal(service_new_key(house.service, 1, "read", "", "", token, &err), OK);
+    snprintf(header, sizeof(header), "Bearer %s", token);
+    assert_int_equal(house_ask(&other, &listing, NULL).outcome, OUTCOME_DONE);
+
+    /* A revoked key: known until the next beat. */
+    struct text key_id = { token + 4, 10 };
+    assert_int_equal(service_revoke_key(house.service, 2, key_id, &err), CODE_NOT_FOUND);
+    assert_int_equal(service_revoke_key(house.service, 1, key_id, &err), OK);
+    assert_int_equal(house_ask(&house, &listing, NULL).outcome, OUTCOME_UNAUTHENTICATED);
+    assert_int_equal(service_beat(second, &err), OK);
+    assert_int_equal(house_ask(&other, &listing, NULL).outcome, OUTCOME_UNAUTHENTICATED);
+
+    /* Names that nobody has use up the looks of a second; the heartbeat still brings the news. */
+    for (int i = 0; i < 2 * catalogue_looks_per_second_max; i++) {
+        snprintf(id, sizeof(id), "none%d", i);
+        assert_int_equal(see(&other, id).outcome, OUTCOME_PROGRAMME_UNKNOWN);
+    }
+    write_document(document, "later", 2);
+    house_publish(&house, "later", document, DAY_MS);
+    assert_int_equal(see(&other, "later").outcome, OUTCOME_PROGRAMME_UNKNOWN);
+    assert_int_equal(service_beat(second, &err), OK);
+    assert_int_equal(see(&other, "later").outcome, OUTCOME_DONE);
+
+    service_close(house.service);
+    house.service = second;
+    house_close(&house);
+}
+
+static void
+another_wrote_inline(void **state)
+{
+    (void)state;
+    what_another_wrote(false);
+}
+
+static void
+another_wrote_with_threads(void **state)
+{
+    (void)state;
+    what_another_wrote(true);
+}
+
 int
 main(void)
 {
@@ -266,6 +340,8 @@ main(void)
         cmocka_unit_test(as_many_programmes_as_there_is_room_for),
         cmocka_unit_test(its_size_is_that_of_its_documents),
         cmocka_unit_test(versions_are_found_by_time),
+        cmocka_unit_test(another_wrote_inline),
+        cmocka_unit_test(another_wrote_with_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
