@@ -1,5 +1,6 @@
 """What the benchmarks over HTTP share: a server under load, a turn at a time, and how a figure is
 printed."""
+import atexit
 import os
 import re
 import signal
@@ -39,6 +40,7 @@ class Server:
         self.process = subprocess.Popen(
             [bench.kopilka, "serve", *words, "--port", "0", "--no-daily"], cwd=ROOT,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        atexit.register(self.process.kill)  # it does not outlive a bench that failed
         line = self.process.stdout.readline()
         if "listening" not in line:
             raise SystemExit("bench: the server did not start")
