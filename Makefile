@@ -181,7 +181,9 @@ $(foreach s,$(fuzz_sources),$(eval $(call program_rule,$s,\
 
 # What drives the program from outside (tests/kill/, some stories) stands alone: it links nothing
 # of ours. point.so goes into the server's process and kills it at a named point.
-kill_programs := $(BUILD)/tests/kill/tills $(BUILD)/tests/kill/point.so
+# later is the program with more migrations than it has.
+kill_programs := $(BUILD)/tests/kill/tills $(BUILD)/tests/kill/point.so \
+                 $(BUILD)/tests/schema/later
 
 $(BUILD)/tests/kill/tills: tests/kill/tills.c Makefile
 	@mkdir -p $(@D)
@@ -192,6 +194,12 @@ $(BUILD)/tests/kill/point.so: tests/kill/point.c Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=c17 -O2 -g $(WARNINGS) -D_GNU_SOURCE -shared -fPIC -o $@ $<
+
+$(BUILD)/tests/schema/later: $(call object,src/cli/main.c tests/schema/later.c) \
+                             $(call archive,$(after_cli))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=migrations -o $@.$$$$ $^ $(LIBS) && mv -f $@.$$$$ $@
 
 kill-programs: $(kill_programs)
 

@@ -135,6 +135,7 @@ book_open(const struct arguments *arguments, const struct book_wish *wish, struc
         .readers = wish->readers,
         .lanes = wish->lanes,
         .create = wish->create,
+        .upgrade = wish->upgrade,
         .inline_runner = wish->alone,
     };
 

@@ -70,6 +70,7 @@ struct book {
 
 struct book_wish {
     bool create; /* make file, key and tenant if they are missing */
+    bool upgrade; /* a book of an older program is brought up */
     bool alone;  /* a store without threads, as loading a whole book wants it */
     uint64_t cache_bytes;
     uint32_t readers;
@@ -107,6 +108,6 @@ void progress_end(struct progress *progress, uint64_t done);
 /* ---- commands, one file each ---- */
 extern const struct command command_serve, command_demo, command_import, command_export,
     command_programme, command_evaluate, command_replay, command_verify, command_key, command_daily,
-    command_backup, command_restore, command_migrate;
+    command_backup, command_restore, command_migrate, command_upgrade;
 
 #endif

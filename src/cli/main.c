@@ -14,7 +14,7 @@
 static const struct command *const commands[] = {
     &command_serve,  &command_demo,   &command_programme, &command_import, &command_export,
     &command_evaluate, &command_replay, &command_verify, &command_daily, &command_key,
-    &command_backup, &command_restore, &command_migrate,
+    &command_backup, &command_restore, &command_migrate, &command_upgrade,
 };
 
 /* A bug of ours: say where and abort. What was not acknowledged was not promised. */

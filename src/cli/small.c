@@ -1,5 +1,5 @@
 /*
- * small.c - commands of a few lines: key, verify, daily.
+ * small.c - commands of a few lines: key, verify, daily, upgrade.
  *
  * Owns:      their options and what they print.
  * Tests:     tests/stories/
@@ -138,4 +138,30 @@ const struct command command_daily = {
             "enrolment did\nnot end; nobody names them, and they are deleted.",
     .option = daily_options,
     .run = run_daily,
+};
+
+/* ---- upgrade ---- */
+
+static int
+run_upgrade(const struct arguments *arguments)
+{
+    struct book_wish wish = { .upgrade = true };
+    struct book book;
+    struct err err;
+
+    if (book_open(arguments, &wish, &book, &err))
+        return complain(&err);
+    book_close(&book);
+    printf("the book has the schema of this program\n");
+    return 0;
+}
+
+const struct command command_upgrade = {
+    .name = "upgrade",
+    .summary = "bring a book of an older version up to this one",
+    .help = "Stop the servers and make a backup first: an older version opens the book no more. It "
+            "is one\ntransaction; cut short at any point, nothing has changed, say it again. Run "
+            "twice it does\nnothing more. A book that is up to date stays as it is.",
+    .option = book_options,
+    .run = run_upgrade,
 };

@@ -66,8 +66,14 @@ migrations(uint32_t *count)
 
 /* ---- the rule ---- */
 
+enum migrate_may
+migrate_may(const struct store_options *options)
+{
+    return options->create ? MIGRATE_ALL : options->upgrade ? MIGRATE_OLDER : MIGRATE_NOTHING;
+}
+
 static enum code
-read_version(struct backend *writer, uint64_t *version, struct err *err)
+read_version(struct backend *writer, enum verb verb, uint64_t *version, struct err *err)
 {
     char found_bytes[ddl_bytes_max];
     _Alignas(16) char memory[4096];
@@ -82,7 +88,7 @@ read_version(struct backend *writer, uint64_t *version, struct err *err)
     if (rc || found.len == 0)
         return rc;
     arena_init_fixed(&arena, memory, sizeof memory);
-    rc = backend_run_one(writer, TABLE_meta, VERB_GET, &key, &arena, &query, err);
+    rc = backend_run_one(writer, TABLE_meta, verb, &key, &arena, &query, err);
     if (rc || query.row_count == 0)
         return rc;
     struct text value = query.cell[COL(meta, value)].text;
@@ -105,28 +111,46 @@ write_version(struct backend *writer, uint32_t version, struct err *err)
     return backend_run_one(writer, TABLE_meta, VERB_PUT, row, NULL, &query, err);
 }
 
+static enum code
+compare(uint64_t version, uint32_t newest, enum migrate_may may, struct err *err)
+{
+    if (version > newest)
+        return err_set(err, CODE_CONFLICT,
+                       "the book has schema %llu, this program knows schemas up to %u: it was "
+                       "written by a newer version, use that one / "
+                       "книга записана более новой версией (схема %llu), откройте её той версией",
+                       (unsigned long long)version, (unsigned)newest, (unsigned long long)version);
+    if (version == 0 && may != MIGRATE_ALL)
+        return err_set(err, CODE_NOT_FOUND, "there is no book in it");
+    if (version < newest && may == MIGRATE_NOTHING)
+        return err_set(err, CODE_CONFLICT,
+                       "the book has schema %llu, this program needs %u: back it up, then run "
+                       "`kopilka upgrade` / "
+                       "книга записана прежней версией: сделайте копию и выполните "
+                       "`kopilka upgrade`",
+                       (unsigned long long)version, (unsigned)newest);
+    return OK;
+}
+
 /* Compare what is there with what is wanted; `*at` is the number of steps that are done. */
 static enum code
-look(struct backend *writer, const struct migration *step, uint32_t count, bool create,
+look(struct backend *writer, const struct migration *step, uint32_t count, enum migrate_may may,
      uint32_t *at, struct err *err)
 {
     uint64_t version;
     uint32_t newest = step[count - 1].number;
 
-    enum code rc = read_version(writer, &version, err);
+    enum code rc = read_version(writer, VERB_GET, &version, err);
+    if (rc == OK)
+        rc = compare(version, newest, may, err);
+    if (rc == OK && version > 0 && version < newest) {
+        rc = read_version(writer, VERB_LOCK, &version, err); /* another program may be at it */
+        assert(rc != OK || version > 0);
+        if (rc == OK)
+            rc = compare(version, newest, may, err);
+    }
     if (rc)
         return rc;
-    if (version > newest)
-        return err_set(err, CODE_CONFLICT,
-                       "the book has schema %llu, this program knows schemas up to %u: it was "
-                       "written by a newer version, use that one",
-                       (unsigned long long)version, (unsigned)newest);
-    if (version == 0 && !create)
-        return err_set(err, CODE_NOT_FOUND, "there is no book in it");
-    if (version < newest && !create)
-        return err_set(err, CODE_CONFLICT,
-                       "the book has schema %llu, this program needs %u: migrate it first",
-                       (unsigned long long)version, (unsigned)newest);
     *at = 0;
     while (*at < count && step[*at].number <= version)
         ++*at;
@@ -153,16 +177,17 @@ take_steps(struct backend *writer, const struct migration *step, uint32_t count,
 }
 
 enum code
-migrate(struct backend *writer, const struct migration *step, uint32_t count, bool create,
-        struct err *err)
+migrate(struct backend *writer, const struct migration *step, uint32_t count,
+        enum migrate_may may, struct err *err)
 {
     uint32_t at = 0;
 
     assert(count > 0);
-    enum code rc = writer->type->begin(writer, create ? ACCESS_WRITE : ACCESS_READ, err);
+    enum access access = may == MIGRATE_NOTHING ? ACCESS_READ : ACCESS_WRITE;
+    enum code rc = writer->type->begin(writer, access, err);
     if (rc)
         return rc;
-    rc = look(writer, step, count, create, &at, err);
+    rc = look(writer, step, count, may, &at, err);
     if (rc == OK && at < count)
         rc = take_steps(writer, step, count, at, err);
     if (rc) {

@@ -18,13 +18,22 @@ struct migration {
     enum code (*check)(struct backend *writer, struct err *err);
 };
 
+/* What may be done to a book that is not yet as this program wants it. */
+enum migrate_may {
+    MIGRATE_NOTHING, /* it is refused */
+    MIGRATE_OLDER,   /* an older one is brought up; where there is none, none is made */
+    MIGRATE_ALL,     /* the same, and a new one is made */
+};
+enum migrate_may migrate_may(const struct store_options *options);
+
 /*
  * Bring the book to the last of `step`, in one transaction: the schema that is there is checked
- * first, each step after it was taken. With `create` false nothing is changed: NOT_FOUND where
- * there is no schema, CONFLICT where it is an older or a newer one.
+ * first, each step after it was taken. Of several programs at once one takes the steps, the others
+ * wait for it. NOT_FOUND where there is no schema and none may be made, CONFLICT where it is a
+ * newer one, or an older one that may not be brought up: nothing was changed then.
  */
 KOP_MUST_CHECK enum code migrate(struct backend *writer, const struct migration *step,
-                                 uint32_t count, bool create, struct err *err);
+                                 uint32_t count, enum migrate_may may, struct err *err);
 
 /* The steps of this program. */
 const struct migration *migrations(uint32_t *count);

@@ -386,7 +386,7 @@ set_up_role(struct postgres *postgres, const struct store_options *options, stru
     bool there = false, can = false, is_member = false;
 
     enum code rc = name_role(postgres, role, err);
-    if (rc == OK && options->create)
+    if (rc == OK && (options->create || options->upgrade))
         rc = make_role(postgres, role, &there, err);
     if (rc == OK)
         rc = is_member_of(postgres, role, &is_member, err);
@@ -494,7 +494,7 @@ static const struct backend_type postgres_type = {
 
 /* Of servers that start at once on an empty database one makes the tables; others look again. */
 static enum code
-bring_up(struct postgres *postgres, bool create, struct err *err)
+bring_up(struct postgres *postgres, enum migrate_may may, struct err *err)
 {
     uint32_t count;
     const struct migration *step = migrations(&count);
@@ -502,7 +502,7 @@ bring_up(struct postgres *postgres, bool create, struct err *err)
 
     for (uint32_t i = 0; i < migrate_tries_max; i++) {
         struct err failure = { .code = OK };
-        rc = migrate(&postgres->backend, step, count, create, &failure);
+        rc = migrate(&postgres->backend, step, count, may, &failure);
         if (rc != OK && err != NULL)
             *err = failure;
         bool raced = rc == CODE_AGAIN || rc == CODE_UNKNOWN ||
@@ -529,7 +529,7 @@ postgres_open(const struct store_options *options, const struct schema *schema,
         postgres->answer_ms = options->answer_ms;
     rc = postgres_connect(postgres, err);
     if (rc == OK)
-        rc = bring_up(postgres, options->create, err);
+        rc = bring_up(postgres, migrate_may(options), err);
     if (rc == OK)
         rc = set_up_role(postgres, options, err);
     if (rc) {

@@ -296,21 +296,21 @@ refuse_unfinished(struct sqlite *sqlite, struct err *err)
 
 /* Mark a new file as ours, bring the schema up, and begin with an empty log. */
 static enum code
-prepare_book(struct sqlite *sqlite, bool create, struct err *err)
+prepare_book(struct sqlite *sqlite, enum migrate_may may, struct err *err)
 {
     char sql[64];
     uint32_t count;
     int64_t tables = 0;
 
     enum code rc = ask(sqlite, "SELECT count(*) FROM sqlite_schema", &tables, err);
-    if (rc == OK && tables == 0 && create) {
+    if (rc == OK && tables == 0 && may == MIGRATE_ALL) {
         snprintf(sql, sizeof sql, "PRAGMA application_id = %d", application_id);
         rc = sqlite_execute(sqlite, sql, err);
     }
     if (rc)
         return rc;
     const struct migration *step = migrations(&count);
-    rc = migrate(&sqlite->backend, step, count, create, err);
+    rc = migrate(&sqlite->backend, step, count, may, err);
     if (rc == OK)
         rc = refuse_unfinished(sqlite, err);
     if (rc == OK)
@@ -335,7 +335,7 @@ sqlite_open(const struct store_options *options, const struct schema *schema,
     rc = sqlite_connect_as(options->path, ROLE_WRITER, options->cache_bytes, schema, &sqlite, err);
     if (rc)
         return rc;
-    rc = prepare_book(sqlite, options->create, err);
+    rc = prepare_book(sqlite, migrate_may(options), err);
     if (rc) {
         release(sqlite);
         return err_wrap(err, "cannot open store '%s'", options->path);

@@ -85,7 +85,8 @@ struct store_options {
     uint32_t readers;       /* reader threads (0: 1) */
     uint32_t batch_max;     /* operations in one commit (0: 512) */
     uint64_t wal_cap_bytes; /* the gate's cap (0: 256 MiB) */
-    bool create;            /* make the file and the schema if they are missing */
+    bool create;            /* make the file and the schema if they are missing; upgrade */
+    bool upgrade;           /* a book of an older program is brought up; else it is refused */
     bool inline_runner;     /* no threads: store_submit() runs and answers before it returns */
     bool moving;            /* one end of a move: a book that is half moved is opened as well */
     /*

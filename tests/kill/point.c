@@ -1,5 +1,5 @@
 /*
- * point.c - kills the server at a named point, from outside of its code (LD_PRELOAD).
+ * point.c - kills the program at a named point, from outside of its code (LD_PRELOAD).
  *
  * Owns:      counting the calls that have a name, and the SIGKILL at one of them.
  * Use:       KOP_KILL=NAME:N  before the N-th call of NAME the process ends as by kill -9:
@@ -8,7 +8,10 @@
  *              sync     before a sync (fdatasync): the batch is written, not durable
  *              synced   after a sync: the batch is durable, nobody has been answered
  *              commit   before a database on a local socket hears COMMIT
+ *              ask      before a database on a local socket hears anything
+ *              asked    after it was sent something, before it is listened to
  *              answer   before an answer is sent (send, not to a local socket)
+ *            KOP_STOP=1: it is not killed but stopped (SIGSTOP), and goes on with SIGCONT.
  *            KOP_KILL_AFTER=FILE: nothing is counted before FILE exists.
  * Must not:  change what a call does otherwise.
  */
@@ -45,7 +48,7 @@ due(const char *name)
 static void
 end(void)
 {
-    kill(getpid(), SIGKILL);
+    kill(getpid(), getenv("KOP_STOP") != NULL ? SIGSTOP : SIGKILL);
 }
 
 ssize_t
@@ -91,7 +94,13 @@ send(int fd, const void *bytes, size_t size, int flags)
 {
     ssize_t (*real)(int, const void *, size_t, int) = dlsym(RTLD_NEXT, "send");
 
-    if (is_local(fd) ? memmem(bytes, size, "COMMIT", 6) != NULL && due("commit") : due("answer"))
+    bool local = is_local(fd);
+    if (local ? memmem(bytes, size, "COMMIT", 6) != NULL && due("commit") : due("answer"))
         end();
-    return real(fd, bytes, size, flags);
+    if (local && due("ask"))
+        end();
+    ssize_t rc = real(fd, bytes, size, flags);
+    if (local && due("asked"))
+        end();
+    return rc;
 }

@@ -42,14 +42,14 @@ class PostgresBook:
 
     concurrent = True
 
-    def __init__(self, path, server):
-        self.path, self.server = path, server
-        self.words = ("--store", server.url(), "--key-file", path + ".key")
+    def __init__(self, path, server, name="postgres"):
+        self.path, self.server, self.name = path, server, name
+        self.words = ("--store", server.url(name), "--key-file", path + ".key")
 
     def ask(self, sql):
         return [tuple(int(cell) if cell.lstrip("-").isdigit() else cell
                       for cell in line.split("|"))
-                for line in self.server.ask(sql).splitlines()]
+                for line in self.server.ask(sql, self.name).splitlines()]
 
     def keep(self, folder):
         shutil.copytree(f"{self.server.folder}/data", f"{folder}/data")

@@ -82,6 +82,7 @@ test_newer_is_refused(void **state)
         assert_int_equal(open_at(place.path, create != 0, &err), CODE_CONFLICT);
         assert_non_null(strstr(err.text, "schema 9"));
         assert_non_null(strstr(err.text, "newer version"));
+        assert_non_null(strstr(err.text, "более новой версией"));
     }
     run_sql(place.path, "UPDATE meta SET value = 'nine' WHERE name = 'schema_version'");
     assert_int_equal(open_at(place.path, true, &err), CODE_CORRUPT);
@@ -166,7 +167,7 @@ refuse(struct backend *writer, struct err *err)
 }
 
 static enum code
-migrate_at(const char *path, const struct migration *step, uint32_t count, bool create,
+migrate_at(const char *path, const struct migration *step, uint32_t count, enum migrate_may may,
            struct err *err)
 {
     struct store_options options = { .path = path, .create = true };
@@ -176,7 +177,7 @@ migrate_at(const char *path, const struct migration *step, uint32_t count, bool 
     assert_int_equal(ground_new(DIALECT_SQLITE, &ground, NULL), OK);
     enum code rc = sqlite_open(&options, &ground->schema, &writer, err);
     assert_int_equal(rc, OK);
-    rc = migrate(writer, step, count, create, err);
+    rc = migrate(writer, step, count, may, err);
     writer->type->close(writer);
     ground_free(ground);
     return rc;
@@ -216,16 +217,16 @@ test_steps(void **state)
     assert_int_equal(known, 1);
     place_make(&place);
     /* an older book is not touched without being asked */
-    assert_int_equal(migrate_at(place.path, good, 3, false, &err), CODE_CONFLICT);
-    assert_non_null(strstr(err.text, "migrate it first"));
+    assert_int_equal(migrate_at(place.path, good, 3, MIGRATE_NOTHING, &err), CODE_CONFLICT);
+    assert_non_null(strstr(err.text, "kopilka upgrade"));
     /* a step that fails, and one whose check fails, leave it as it was */
-    assert_int_equal(migrate_at(place.path, bad, 2, true, &err), CODE_IO);
+    assert_int_equal(migrate_at(place.path, bad, 2, MIGRATE_OLDER, &err), CODE_IO);
     assert_non_null(strstr(err.text, "migration 2 (an extra table)"));
-    assert_int_equal(migrate_at(place.path, unchecked, 2, true, &err), CODE_CORRUPT);
+    assert_int_equal(migrate_at(place.path, unchecked, 2, MIGRATE_OLDER, &err), CODE_CORRUPT);
     assert_int_equal(count_at(place.path, extra), 0);
     assert_int_equal(count_at(place.path, version), 1);
     /* all steps, and each once */
-    assert_int_equal(migrate_at(place.path, good, 3, true, &err), OK);
+    assert_int_equal(migrate_at(place.path, good, 3, MIGRATE_OLDER, &err), OK);
     assert_int_equal(count_at(place.path, extra), 1);
     assert_int_equal(count_at(place.path, version), 3);
     assert_int_equal(count_at(place.path, "SELECT count(*) FROM extra"), 1);
