@@ -29,6 +29,7 @@
 enum {
     passes_max = 12,
     small_rows = 2000, /* a pass that wrote no more is near enough to the end */
+    meta_rows_max = 10000,
 };
 
 static unix_ms
@@ -105,6 +106,34 @@ run_passes(struct mover *mover, struct err *err)
 
 /* ---- the last minute ---- */
 
+/*
+ * Rows of meta that are the book's and not its place's: up to where ids were made, the key's
+ * fingerprint, how far persons were swept. Ids of the target begin above those of the source,
+ * whatever its clock says.
+ */
+static bool
+goes_along(struct text name)
+{
+    return text_starts(name, TEXT("node:")) || text_equal(name, TEXT("master_key")) ||
+           text_equal(name, TEXT("persons_swept"));
+}
+
+static enum code
+read_meta(struct mover *mover, struct tx *tx, struct err *err)
+{
+    struct row *row;
+    uint32_t count;
+    enum code rc = store_list(tx, TABLE_meta, NULL, meta_rows_max, &mover->meta_arena, &row,
+                              &count, err);
+
+    mover->meta = row;
+    mover->meta_count = 0;
+    for (uint32_t i = 0; rc == OK && i < count; i++)
+        if (goes_along(row[i].cell[COL(meta, name)].text))
+            row[mover->meta_count++] = row[i];
+    return rc;
+}
+
 static enum code
 finish_run(struct tx *tx, struct op *op, struct err *err)
 {
@@ -117,6 +146,8 @@ finish_run(struct tx *tx, struct op *op, struct err *err)
         rc = meta_get(tx, MOVE_MARK, &mover->arena, &mark, &found, err);
     if (!found) /* done by a run whose answer was lost */
         return rc;
+    for (uint32_t i = 0; i < mover->meta_count && rc == OK; i++)
+        rc = store_put(tx, TABLE_meta, &mover->meta[i], err);
     if (rc == OK)
         rc = move_still_mine(mover, tx, err);
     if (rc == OK)
@@ -183,6 +214,8 @@ last_run(struct tx *tx, struct op *op, struct err *err)
         rc = mover->options->compare(mover->options->context, err);
     if (rc == OK) /* the lock has held until here, or this fails */
         rc = store_count(tx, TABLE_tenant, &count, err);
+    if (rc == OK)
+        rc = read_meta(mover, tx, err);
     mover->source.tx = mover->source_owner.tx = NULL;
     if (rc == OK)
         rc = move_write_target(mover, finish_run, err);
@@ -339,6 +372,7 @@ init(struct mover *mover, const struct move_options *options, struct move_result
     host.random(host.context, random, sizeof random);
     hex_encode(random, sizeof random, mover->run_id);
     arena_init(&mover->arena, move_heap(), 64 << 10, 1 << 30);
+    arena_init(&mover->meta_arena, move_heap(), 4096, 16 << 20);
     for (int i = 0; i < 2; i++)
         arena_init(&mover->key_arena[i], move_heap(), 4096, 1 << 20);
     scan_init(&mover->source, options->from);
@@ -357,6 +391,7 @@ release(struct mover *mover)
     scan_release(&mover->target_owner);
     for (int i = 0; i < 2; i++)
         arena_release(&mover->key_arena[i]);
+    arena_release(&mover->meta_arena);
     arena_release(&mover->arena);
 }
 

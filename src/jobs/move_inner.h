@@ -45,6 +45,9 @@ struct mover {
     bool is_last;   /* source is locked: positions are not kept */
     bool is_deep;   /* from the first row of everything */
     uint64_t wrote; /* by this pass */
+    struct arena meta_arena;
+    struct row *meta; /* rows that go along, read in the last pass */
+    uint32_t meta_count;
     struct move_progress progress;
 };
 

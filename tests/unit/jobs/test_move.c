@@ -106,9 +106,34 @@ config_body(struct tx *tx, struct job *job, struct err *err)
         .cell = { [0] = { .text = TEXT("key \x01 one") }, [2] = { .text = TEXT("hash\0zero") } }
     };
 
+    struct row lease = { .cell = { { .text = TEXT("node:3") }, { .text = TEXT("1 0 99") } } };
+    struct row place = { .cell = { { .text = TEXT("elsewhere") }, { .text = TEXT("1") } } };
+
     (void)job;
     enum code rc = store_put(tx, TABLE_tenant, &tenant, err);
+    if (!rc)
+        rc = store_put(tx, TABLE_meta, &lease, err);
+    if (!rc)
+        rc = store_put(tx, TABLE_meta, &place, err);
     return rc ? rc : store_put(tx, TABLE_api_key, &key, err);
+}
+
+/* What belongs to the book goes along, what belongs to its place does not. */
+static enum code
+meta_body(struct tx *tx, struct job *job, struct err *err)
+{
+    struct row lease = { .cell[0].text = TEXT("node:3") }, row;
+    struct row place = { .cell[0].text = TEXT("elsewhere") };
+    bool found;
+
+    enum code rc = store_get(tx, TABLE_meta, &lease, job->op.arena, &row, &found, err);
+    if (rc)
+        return rc;
+    assert_true(found);
+    assert_true(text_equal(row.cell[1].text, TEXT("1 0 99")));
+    rc = store_get(tx, TABLE_meta, &place, job->op.arena, &row, &found, err);
+    assert_false(found);
+    return rc;
 }
 
 static enum code
@@ -244,6 +269,7 @@ test_every_way(void **state)
         assert_int_equal(result.last_pass, 0);
         must_move(&world, 1, 2, true, &result);
         assert_same(world.store[0], world.store[2]);
+        do_body(world.store[2], meta_body, 0);
         world_close(&world);
     }
 }
