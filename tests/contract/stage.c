@@ -392,6 +392,11 @@ stage_play_alone(struct stage *stage, void (*deed)(struct session *), enum sessi
 {
     struct session *session = &stage->session[0];
 
+    for (uint32_t i = 1; i < sessions; i++) { /* they have no part in it */
+        pthread_mutex_lock(&stage->session[i].lock);
+        stage->session[i].steps = stage->session[i].transactions = stage->session[i].cuts = 0;
+        pthread_mutex_unlock(&stage->session[i].lock);
+    }
     session->cut = cut;
     session->cut_at = cut_at;
     start(session, deed);

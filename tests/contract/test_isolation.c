@@ -38,7 +38,7 @@ enum { plays_max_of_a_pair = 10 };
 #else
 enum { plays_max_of_a_pair = 70 };
 #endif
-enum { transactions_max = 8, text_bytes = 1 << 17, runs_max_of_an_operation = 64 };
+enum { transactions_max = 10, text_bytes = 1 << 17, runs_max_of_an_operation = 64 };
 
 /* What the operations find: made anew for each play. */
 static struct scene {
