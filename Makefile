@@ -281,7 +281,8 @@ asan-stories:
 	    $(ASAN_STORIES:%=tests/stories/%)
 tsan-stories: kill-programs
 	@$(MAKE) BUILD=build/tsan SAN=thread build/tsan/kopilka
-	@KOPILKA=build/tsan/kopilka RACES_ROUNDS=30 $(plain_layout) tools/run \
+	@KOPILKA=build/tsan/kopilka KOPILKA_TILLS=$(BUILD)/tests/kill/tills RACES_ROUNDS=30 \
+	    $(plain_layout) tools/run \
 	    -l build/logs/tsan-stories -t 900 tests/stories/races
 .PHONY: asan-stories tsan-stories
 

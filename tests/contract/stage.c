@@ -66,7 +66,11 @@ gated_begin(struct backend *backend, enum access access, struct err *err)
     struct session *session = session_of(backend);
 
     session->transactions++;
-    return session->real->type->begin(session->real, access, err);
+    enum code rc = session->real->type->begin(session->real, access, err);
+    pthread_mutex_lock(&session->lock); /* the connection may be a new one */
+    session->backend_pid = PQbackendPID(postgres_of(session->real)->conn);
+    pthread_mutex_unlock(&session->lock);
+    return rc;
 }
 
 static enum code
@@ -276,16 +280,24 @@ now_ms(void)
     return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
+static int
+pid_of(struct session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    int pid = session->backend_pid;
+    pthread_mutex_unlock(&session->lock);
+    return pid;
+}
+
 /* Does its connection wait for a lock that the other one holds? */
 static bool
-is_blocked(struct stage *stage, const struct session *session)
+is_blocked(struct stage *stage, struct session *session)
 {
-    const struct session *other = &stage->session[1 - session->number];
+    struct session *other = &stage->session[1 - session->number];
     char sql[128];
 
-    snprintf(sql, sizeof sql, "SELECT %d = ANY (pg_blocking_pids(%d))",
-             PQbackendPID(postgres_of(other->real)->conn),
-             PQbackendPID(postgres_of(session->real)->conn));
+    snprintf(sql, sizeof sql, "SELECT %d = ANY (pg_blocking_pids(%d))", pid_of(other),
+             pid_of(session));
     PGresult *result = PQexec(stage->control, sql);
     bool blocked = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);

@@ -39,6 +39,7 @@ struct session {
     bool gated, permit, leave;
     void (*deed)(struct session *session);
     uint32_t steps, transactions, cuts; /* since the deed began */
+    int backend_pid; /* of its connection, under `lock` */
     const struct server *server;
     enum session_cut cut; /* for stage_play_alone() */
     uint32_t cut_at;      /* the step */
