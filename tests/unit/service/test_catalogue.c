@@ -276,6 +276,7 @@ what_another_wrote(bool with_threads)
 
     house_open(&house, with_threads);
     struct house other = house; /* its clock too */
+    arena_init(&other.arena, host_source(), 1 << 16, 64 << 20);
     house_restart(&other);      /* closes the service of both: */
     house.service = NULL;
     struct service *second = other.service;
@@ -315,6 +316,7 @@ what_another_wrote(bool with_threads)
     service_close(house.service);
     house.service = second;
     house_close(&house);
+    arena_release(&other.arena);
 }
 
 static void
