@@ -14,7 +14,10 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 
-enum { owners_per_slice = 200 };
+enum {
+    owners_per_slice = 200,
+    clock_differs_ms_max = 60 * 1000, /* between servers; if it is more, a search is longer */
+};
 
 /* The pass over owners. */
 struct pass {
@@ -108,7 +111,11 @@ enum code
 service_verify(struct service *service, progress_fn progress, void *context,
                struct verify_result *result, struct err *err)
 {
-    struct verifying verifying = { .service = service, .result = result };
+    struct verifying verifying = {
+        .service = service,
+        .result = result,
+        .began = ids_from(service->host.now(service->host.context) - clock_differs_ms_max),
+    };
     struct pass pass = { .verifying = &verifying };
     struct arena arena;
 

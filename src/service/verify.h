@@ -17,8 +17,18 @@ struct verifying {
     struct arena page;          /* of records read at once */
     struct arena movements;     /* of one page of them */
     struct arena claims;        /* that wait to be looked up */
+    uint64_t began;             /* ids made before it are less */
     uint64_t rows[table_count]; /* that owners have, as their records and movements tell */
+    uint64_t old[table_count];  /* of these, whose age (verify_rows.c) is less than `began` */
 };
+
+/* An owner has such rows, of this age. */
+static inline void
+verify_has(struct verifying *verifying, enum table table, uint64_t count, uint64_t age)
+{
+    verifying->rows[table] += count;
+    verifying->old[table] += age < verifying->began ? count : 0;
+}
 
 /* Note a fault; the first stays. `movement_no` 0: the owner's row, or what belongs to it. */
 void verify_fault(struct verifying *verifying, uint64_t owner_id, uint32_t movement_no,

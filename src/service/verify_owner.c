@@ -163,7 +163,7 @@ replay_movements(struct walk *walk, uint64_t op_id, struct err *err)
             blame(walk, movement->movement_no, "the hash chain breaks here");
         audit_movement(walk->audit, movement);
         walk->movement_at++;
-        walk->verifying->rows[TABLE_movement]++;
+        verify_has(walk->verifying, TABLE_movement, 1, movement->op_id);
     }
 }
 
@@ -319,7 +319,7 @@ note_claim(struct walk *walk, const struct record *record, struct err *err)
                                record->op_id };
     if (!claim->key.ptr)
         return no_memory(err);
-    walk->verifying->rows[TABLE_claim]++;
+    verify_has(walk->verifying, TABLE_claim, 1, record->op_id);
     if (++walk->claim_count < gets_per_run)
         return OK;
     enum code rc = check_claims(walk, err);
@@ -386,7 +386,7 @@ replay_record(struct walk *walk, uint64_t op_id, uint32_t first, struct record *
         rc = note_keys(walk, record, &why);
     if (!rc)
         rc = note_returned(walk, record, &why);
-    walk->verifying->rows[TABLE_receipt]++;
+    verify_has(walk->verifying, TABLE_receipt, 1, op_id);
     if (rc == CODE_CORRUPT) {
         blame(walk, first, why.text);
         return OK;
@@ -528,7 +528,7 @@ check_members(struct walk *walk, struct err *err)
 
     if (rc)
         return rc;
-    verifying->rows[TABLE_member] += count;
+    verify_has(verifying, TABLE_member, count, owner->owner_id);
     if (owner->flags & owner_flag_pool)
         return OK;
     if (count != history->enrolled) {
@@ -573,7 +573,7 @@ check_keys(struct walk *walk, struct err *err)
                 blame(walk, 0, "a card, telephone or address of it is missing, or leads elsewhere");
         }
     }
-    walk->verifying->rows[TABLE_directory] += walk->key_count;
+    verify_has(walk->verifying, TABLE_directory, walk->key_count, walk->owner->owner_id);
     return rc;
 }
 
@@ -588,7 +588,7 @@ check_returned(struct walk *walk, struct err *err)
 
     if (rc)
         return rc;
-    walk->verifying->rows[TABLE_returned] += count;
+    verify_has(walk->verifying, TABLE_returned, count, 0);
     if (count != walk->returned_count) {
         blame(walk, 0, "what was returned of a purchase is missing, or was never returned");
         return OK;
@@ -611,10 +611,10 @@ verify_owner(struct verifying *verifying, struct tx *tx, const struct owner *own
     struct walk walk = { .verifying = verifying, .tx = tx, .owner = owner };
     enum code rc;
 
-    verifying->rows[TABLE_lot] +=
-        owner->lot_count > lots_in_owner_row_max ? owner->lot_count - lots_in_owner_row_max : 0;
+    if (owner->lot_count > lots_in_owner_row_max)
+        verify_has(verifying, TABLE_lot, owner->lot_count - lots_in_owner_row_max, 0);
     for (uint32_t i = 0; i < owner->counter_count; i++)
-        verifying->rows[TABLE_counter] += owner->counter[i].rolling;
+        verify_has(verifying, TABLE_counter, owner->counter[i].rolling, 0);
     walk.audit = audit_begin(&verifying->arena, owner->owner_id);
     if (!walk.audit)
         return no_memory(err);
