@@ -25,27 +25,11 @@ complain(const struct err *err)
     return err->code == CODE_USAGE ? 2 : 1;
 }
 
-static void *
-take_block(void *context, size_t size)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void
-give_block(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
 void
 arena_init_heap(struct arena *arena)
 {
-    struct arena_source source = { .take = take_block, .give_back = give_block };
 
-    arena_init(arena, source, 64 * 1024, (size_t)1 << 32);
+    arena_init(arena, heap_source(), 64 * 1024, (size_t)1 << 32);
 }
 
 enum code

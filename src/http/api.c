@@ -49,21 +49,6 @@ struct api {
     _Atomic uint32_t idle_count;
 };
 
-static void *
-take_block(void *context, size_t size)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void
-give_block(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
 /* ---- arenas ---- */
 
 static void
@@ -98,8 +83,7 @@ exchange_take(struct api *api)
     one = calloc(1, sizeof(*one));
     if (!one)
         return NULL;
-    struct arena_source source = { .take = take_block, .give_back = give_block };
-    arena_init(&one->arena, source, arena_block_bytes, request_arena_bytes_max);
+    arena_init(&one->arena, heap_source(), arena_block_bytes, request_arena_bytes_max);
     one->api = api;
     return one;
 }

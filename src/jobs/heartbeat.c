@@ -1,5 +1,5 @@
 /*
- * heartbeat.c - the thread that keeps a server in touch with its book.
+ * heartbeat.c - keeps a server in touch with its book.
  *
  * Owns:      when service_beat() is called, and telling the operator when it begins to fail.
  * Invariant: a failure is no end: the next beat tries again, and ids are refused meanwhile once
@@ -8,86 +8,47 @@
  */
 #include "jobs/heartbeat.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include "jobs/ticker.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { beat_every_s = 1 };
 
 struct heartbeat {
     struct service *service;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stop;
+    struct ticker *ticker;
+    bool is_out_of_touch;
 };
 
-/* Wait for the next beat; true when told to stop. */
-static bool
-wait_for_next(struct heartbeat *heartbeat)
-{
-    struct timespec until;
-    int rc = 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += beat_every_s;
-    pthread_mutex_lock(&heartbeat->lock);
-    while (!heartbeat->stop && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&heartbeat->wake, &heartbeat->lock, &until);
-    bool stop = heartbeat->stop;
-    pthread_mutex_unlock(&heartbeat->lock);
-    return stop;
-}
-
-static void *
-heartbeat_thread(void *context)
+static void
+beat(void *context)
 {
     struct heartbeat *heartbeat = context;
-    bool was_good = true;
+    struct err err;
+    bool good = service_beat(heartbeat->service, &err) == OK;
 
-    while (!wait_for_next(heartbeat)) {
-        struct err err;
-        bool good = service_beat(heartbeat->service, &err) == OK;
-        if (was_good && !good)
-            fprintf(stderr, "kopilka: out of touch with the book: %s\n", err.text);
-        if (good && !was_good)
-            fprintf(stderr, "kopilka: in touch with the book again\n");
-        was_good = good;
-    }
-    return NULL;
-}
-
-static void
-destroy(struct heartbeat *heartbeat)
-{
-    service_driven(heartbeat->service, false);
-    pthread_cond_destroy(&heartbeat->wake);
-    pthread_mutex_destroy(&heartbeat->lock);
-    free(heartbeat);
+    if (!good && !heartbeat->is_out_of_touch)
+        fprintf(stderr, "kopilka: out of touch with the book: %s\n", err.text);
+    if (good && heartbeat->is_out_of_touch)
+        fprintf(stderr, "kopilka: in touch with the book again\n");
+    heartbeat->is_out_of_touch = !good;
 }
 
 enum code
 heartbeat_start(struct service *service, struct heartbeat **heartbeat, struct err *err)
 {
     struct heartbeat *made = calloc(1, sizeof(*made));
-    pthread_condattr_t steady;
 
     if (!made)
         return err_set(err, CODE_NO_MEMORY, "no memory for the heartbeat");
     made->service = service;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->wake, &steady);
-    pthread_condattr_destroy(&steady);
     enum code rc = service_beat(service, err);
     service_driven(service, true);
-    if (!rc && pthread_create(&made->thread, NULL, heartbeat_thread, made) != 0)
-        rc = err_set(err, CODE_NO_MEMORY, "cannot start the heartbeat");
+    if (!rc)
+        rc = ticker_start(beat_every_s, beat, made, &made->ticker, err);
     if (rc) {
-        destroy(made);
+        heartbeat_stop(made);
         return rc;
     }
     *heartbeat = made;
@@ -99,10 +60,7 @@ heartbeat_stop(struct heartbeat *heartbeat)
 {
     if (!heartbeat)
         return;
-    pthread_mutex_lock(&heartbeat->lock);
-    heartbeat->stop = true;
-    pthread_cond_signal(&heartbeat->wake);
-    pthread_mutex_unlock(&heartbeat->lock);
-    pthread_join(heartbeat->thread, NULL);
-    destroy(heartbeat);
+    ticker_stop(heartbeat->ticker);
+    service_driven(heartbeat->service, false);
+    free(heartbeat);
 }

@@ -230,7 +230,7 @@ finish(struct mover *mover, struct err *err)
     struct arena arena;
     struct op op = { .access = ACCESS_WRITE, .arena = &arena, .run = last_run, .context = mover };
 
-    arena_init(&arena, move_heap(), 64 << 10, 1 << 30);
+    arena_init(&arena, heap_source(), 64 << 10, 1 << 30);
     enum code rc = run_patiently(mover->options->from, &op, err);
     arena_release(&arena);
     return rc;
@@ -371,10 +371,10 @@ init(struct mover *mover, const struct move_options *options, struct move_result
     move_plan_steps(mover);
     host.random(host.context, random, sizeof random);
     hex_encode(random, sizeof random, mover->run_id);
-    arena_init(&mover->arena, move_heap(), 64 << 10, 1 << 30);
-    arena_init(&mover->meta_arena, move_heap(), 4096, 16 << 20);
+    arena_init(&mover->arena, heap_source(), 64 << 10, 1 << 30);
+    arena_init(&mover->meta_arena, heap_source(), 4096, 16 << 20);
     for (int i = 0; i < 2; i++)
-        arena_init(&mover->key_arena[i], move_heap(), 4096, 1 << 20);
+        arena_init(&mover->key_arena[i], heap_source(), 4096, 1 << 20);
     scan_init(&mover->source, options->from);
     scan_init(&mover->source_owner, options->from);
     scan_init(&mover->target, options->to);

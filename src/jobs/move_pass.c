@@ -126,6 +126,21 @@ merge_one(struct mover *mover, enum table table, const struct row *source, const
     return facts->only_grows ? not_a_copy(facts, err) : add(mover, table, source, false, err);
 }
 
+/* The next rows of two sorted scans, both NULL at the end; *order < 0: `a` comes first. */
+static enum code
+peek_both(struct scan *source, struct scan *target, const struct row **a, const struct row **b,
+          int *order, struct err *err)
+{
+    enum code rc = scan_peek(source, a, err);
+
+    *b = NULL;
+    if (rc == OK)
+        rc = scan_peek(target, b, err);
+    if (rc == OK && (*a != NULL || *b != NULL))
+        *order = *a == NULL ? 1 : *b == NULL ? -1 : store_compare(&source->facts, *a, *b);
+    return rc;
+}
+
 /* Make the target's rows of mover->target what those of mover->source are. */
 static enum code
 merge(struct mover *mover, enum table table, bool is_step, struct err *err)
@@ -133,14 +148,12 @@ merge(struct mover *mover, enum table table, bool is_step, struct err *err)
     struct scan *source = &mover->source, *target = &mover->target;
     const struct row *a, *b;
     enum code rc;
+    int order = 0;
 
     for (;;) {
-        rc = scan_peek(source, &a, err);
-        if (rc == OK)
-            rc = scan_peek(target, &b, err);
+        rc = peek_both(source, target, &a, &b, &order, err);
         if (rc || (a == NULL && b == NULL))
             return rc;
-        int order = a == NULL ? 1 : b == NULL ? -1 : store_compare(&source->facts, a, b);
         rc = merge_one(mover, table, a, b, order, err);
         if (rc == OK && is_step)
             rc = move_pass_key(mover, order <= 0 ? a : b, err);
@@ -359,14 +372,12 @@ go_through_owners(struct mover *mover, struct group *group, struct err *err)
     struct scan *source = &mover->source_owner, *target = &mover->target_owner;
     const struct row *a, *b;
     enum code rc;
+    int order = 0;
 
     for (;;) {
-        rc = scan_peek(source, &a, err);
-        if (rc == OK)
-            rc = scan_peek(target, &b, err);
+        rc = peek_both(source, target, &a, &b, &order, err);
         if (rc || (a == NULL && b == NULL))
             return rc ? rc : write_group(mover, group, err);
-        int order = a == NULL ? 1 : b == NULL ? -1 : store_compare(&source->facts, a, b);
         if (order > 0)
             return not_a_copy(&source->facts, err);
         if (order < 0) {
@@ -393,7 +404,7 @@ step_owners(struct mover *mover, const struct row *after, struct err *err)
 
     if (group == NULL)
         return err_set(err, CODE_NO_MEMORY, "no memory for owners");
-    arena_init(&group->arena, move_heap(), 64 << 10, 1 << 30);
+    arena_init(&group->arena, heap_source(), 64 << 10, 1 << 30);
     scan_begin(&mover->source_owner, TABLE_owner, after);
     scan_begin(&mover->target_owner, TABLE_owner, after);
     enum code rc = go_through_owners(mover, group, err);

@@ -23,27 +23,6 @@ enum {
     busy_pause_ns = 20 * 1000 * 1000,
 };
 
-static void *
-take(void *context, size_t size)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void
-give_back(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
-struct arena_source
-move_heap(void)
-{
-    return (struct arena_source){ .take = take, .give_back = give_back };
-}
-
 enum code
 run_patiently(struct store *store, struct op *op, struct err *err)
 {
@@ -64,7 +43,7 @@ scan_init(struct scan *scan, struct store *store)
 {
     *scan = (struct scan){ .store = store, .ended = true };
     for (int i = 0; i < 2; i++)
-        arena_init(&scan->arena[i], move_heap(), arena_block_bytes, arena_bytes_max);
+        arena_init(&scan->arena[i], heap_source(), arena_block_bytes, arena_bytes_max);
 }
 
 void
@@ -168,7 +147,7 @@ enum code
 outbox_init(struct outbox *outbox, struct err *err)
 {
     *outbox = (struct outbox){ .count = 0 };
-    arena_init(&outbox->arena, move_heap(), arena_block_bytes, arena_bytes_max);
+    arena_init(&outbox->arena, heap_source(), arena_block_bytes, arena_bytes_max);
     outbox->row = calloc(outbox_rows_max, sizeof *outbox->row);
     outbox->table = calloc(outbox_rows_max, sizeof *outbox->table);
     outbox->drop = calloc(outbox_rows_max, sizeof *outbox->drop);

@@ -61,6 +61,4 @@ void outbox_clear(struct outbox *outbox);
 /* Submit and wait; a store that is busy is asked again for a while. */
 KOP_MUST_CHECK enum code run_patiently(struct store *store, struct op *op, struct err *err);
 
-struct arena_source move_heap(void);
-
 #endif

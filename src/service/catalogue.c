@@ -14,27 +14,6 @@
 
 enum { catalogue_rows_max = 100000, zone_bytes_max = 64 * 1024, read_tries_max = 100 };
 
-static void *
-heap_take(void *context, size_t size)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void
-heap_give_back(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
-struct arena_source
-heap_source(void)
-{
-    return (struct arena_source){ .take = heap_take, .give_back = heap_give_back };
-}
-
 const struct programme_entry *
 catalogue_programme(const struct catalogue *catalogue, uint32_t tenant, struct text code)
 {

@@ -156,9 +156,6 @@ void work_begin(struct work *work);
 KOP_MUST_CHECK enum code zone_read(struct service *service, struct text name, struct arena *arena,
                                    struct text *tzif, struct err *err);
 
-/* Memory for things that live longer than a request. */
-struct arena_source heap_source(void);
-
 /* ---- the use cases: called by call.c; each ends in work_done() or work_submit() ---- */
 void call_evaluate(struct work *work);
 void call_purchase(struct work *work); /* quote, reserve, commit */

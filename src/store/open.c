@@ -13,30 +13,14 @@
 
 enum { ground_block_bytes = 64 << 10, ground_bytes_max = 1 << 20 };
 
-static void *
-take(void *context, size_t size)
-{
-    (void)context;
-    return malloc(size);
-}
-
-static void
-give_back(void *context, void *block, size_t size)
-{
-    (void)context;
-    (void)size;
-    free(block);
-}
-
 enum code
 ground_new(enum dialect dialect, struct ground **out, struct err *err)
 {
-    static const struct arena_source source = { .take = take, .give_back = give_back };
     struct ground *ground = calloc(1, sizeof *ground);
 
     if (ground == NULL)
         return err_set(err, CODE_NO_MEMORY, "no memory to open a store");
-    arena_init(&ground->arena, source, ground_block_bytes, ground_bytes_max);
+    arena_init(&ground->arena, heap_source(), ground_block_bytes, ground_bytes_max);
     enum code rc = schema_build(&ground->schema, dialect, &ground->arena, err);
     if (rc) {
         ground_free(ground);

@@ -14,6 +14,9 @@
 
 #include "core/book.h"
 
+/* Memory from malloc() for arenas outside the pure core. */
+struct arena_source heap_source(void);
+
 struct store; /* an open book */
 struct tx;    /* the transaction that an operation runs in; the runner's, not the caller's */
 

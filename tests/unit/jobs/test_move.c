@@ -344,6 +344,22 @@ start_rival(void *context, const struct move_progress *progress)
     assert_true(result.resumed);
 }
 
+/* A whole move to the second store that `watch` looks at. */
+static enum code
+move_watched(struct rival *rival,
+             void (*watch)(void *context, const struct move_progress *progress),
+             struct move_result *result, struct err *err)
+{
+    struct move_options options = { .from = rival->world->store[0],
+                                    .to = rival->world->store[1],
+                                    .finish = true,
+                                    .progress = watch,
+                                    .context = rival };
+
+    *err = (struct err){ .code = OK };
+    return move_run(&options, result, err);
+}
+
 static void
 test_a_second_mover_takes_over(void **state)
 {
@@ -355,12 +371,7 @@ test_a_second_mover_takes_over(void **state)
     (void)state;
     world_open(&world, true, true, true);
     fill(&world);
-    struct move_options options = { .from = world.store[0],
-                                    .to = world.store[1],
-                                    .finish = true,
-                                    .progress = start_rival,
-                                    .context = &rival };
-    assert_int_equal(move_run(&options, &result, &err), CODE_CONFLICT);
+    assert_int_equal(move_watched(&rival, start_rival, &result, &err), CODE_CONFLICT);
     assert_non_null(strstr(err.text, "another `kopilka migrate`"));
     assert_non_null(strstr(err.text, "другой"));
     must_move(&world, 0, 1, true, &result);
@@ -392,12 +403,7 @@ test_a_forgotten_server_is_told(void **state)
     (void)state;
     world_open(&world, true, true, true);
     fill(&world);
-    struct move_options options = { .from = world.store[0],
-                                    .to = world.store[1],
-                                    .finish = true,
-                                    .progress = sell_afterwards,
-                                    .context = &rival };
-    assert_int_equal(move_run(&options, &result, &err), OK);
+    assert_int_equal(move_watched(&rival, sell_afterwards, &result, &err), OK);
     assert_true(rival.done);
     assert_true(result.finished);
     assert_non_null(result.written_after);
