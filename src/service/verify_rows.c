@@ -25,8 +25,7 @@ struct pass {
     enum table table;
     bool is_search;     /* look at each row; else at new ones */
     bool is_begun;
-    struct row last;    /* that was looked at; its texts lie in `key` */
-    char key[claim_key_bytes_max];
+    struct row last;    /* that was looked at */
     uint32_t count;     /* of the slice */
     uint64_t rows, old; /* that are somebody's */
 };
@@ -220,17 +219,18 @@ is_nobodys(const struct pass *pass, const struct row *row)
     return pass->table == TABLE_directory && row->cell[1].number == 0 && row->cell[2].number == 0;
 }
 
-static void
-remember(struct pass *pass, const struct row *row)
+/* Where the next slice begins. A key is as long as it is: who tampers keeps to no limit. */
+static enum code
+remember(struct pass *pass, const struct row *row, struct err *err)
 {
     struct text *key = &pass->last.cell[0].text;
+    struct arena *arena = &pass->verifying->claims; /* nobody else's by now */
 
+    arena_reset(arena);
     pass->last = *row;
     pass->is_begun = true;
-    key->len = key->len < sizeof(pass->key) ? key->len : (uint32_t)sizeof(pass->key);
-    if (key->len > 0)
-        memcpy(pass->key, key->ptr, key->len);
-    key->ptr = pass->key;
+    *key = text_copy(arena, row->cell[0].text);
+    return arena->failed ? err_set(err, CODE_NO_MEMORY, "a row's key is too long") : OK;
 }
 
 static enum code
@@ -253,9 +253,8 @@ slice_run(struct tx *tx, struct op *op, struct err *err)
         if (!rc && !owned)
             verify_fault(verifying, owner_of(pass->table, &row[i]), 0,
                          "there is a row of it that its history does not tell");
-        remember(pass, &row[i]);
     }
-    return rc;
+    return rc || pass->count == 0 ? rc : remember(pass, &row[pass->count - 1], err);
 }
 
 static enum code
